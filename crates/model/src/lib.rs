@@ -1,0 +1,21 @@
+//! The words that every other room speaks: users, chats, messages, places in a chat, and the bounds on each.
+//!
+//! **Architecture invariant:** this room does no I/O, is not async and knows neither JSON nor HTTP. A value of
+//! one of its types cannot be wrong: raw input becomes a type here, once, or an [`Invalid`] that names the field.
+
+mod chat;
+mod clock;
+mod draft;
+mod invalid;
+pub mod limits;
+mod message;
+mod page;
+mod user;
+
+pub use chat::{Chat, Side, Spelling};
+pub use clock::{Clock, ManualClock, Reading, SystemClock};
+pub use draft::{Data, Draft, SendKey, Text};
+pub use invalid::{Code, Invalid};
+pub use message::{Message, Reaction, Revision, Seq, Ts};
+pub use page::{Direction, Page, PageQuery, Place};
+pub use user::UserId;

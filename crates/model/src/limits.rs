@@ -1,0 +1,46 @@
+//! Every bound of the product in one place; the unit is the last word of each name.
+
+use std::time::Duration;
+
+/// Longest user name, in bytes of UTF-8.
+pub const USER_MAX_BYTES: usize = 128;
+/// Longest spelling of a chat: two users and the colon.
+pub const CHAT_MAX_BYTES: usize = 2 * USER_MAX_BYTES + 1;
+/// Longest text of a message by default, in bytes of UTF-8; a setting may lower or raise it.
+pub const TEXT_DEFAULT_MAX_BYTES: usize = 16_384;
+/// Longest text that the setting may allow: it must fit in a request body, every byte escaped.
+pub const TEXT_HARD_MAX_BYTES: usize = 20_480;
+/// Longest idempotency key of a send, in bytes of visible ASCII.
+pub const KEY_MAX_BYTES: usize = 64;
+/// Largest `data` object of a message, as compact JSON, in bytes.
+pub const DATA_MAX_BYTES: usize = 4_096;
+/// Deepest nesting of a `data` object, in levels of object or array.
+pub const DATA_MAX_DEPTH_LEVELS: usize = 32;
+/// Largest request body, in bytes.
+pub const BODY_MAX_BYTES: usize = 128 * 1024;
+/// Messages on a page when the request does not say.
+pub const PAGE_DEFAULT_MESSAGES: usize = 10;
+/// Most messages on a page.
+pub const PAGE_MAX_MESSAGES: usize = 1_000;
+/// A page ends once it holds this many bytes (see [`crate::Message::weight`]), though never before its first message.
+pub const PAGE_MAX_BYTES: usize = 1024 * 1024;
+/// Largest place, sequence number and time: the integers that a JavaScript number holds exactly.
+pub const INTEGER_MAX: u64 = (1 << 53) - 1;
+/// How long a repeat of a key is answered with the message that its first send stored.
+pub const KEY_WINDOW: Duration = Duration::from_secs(24 * 60 * 60);
+/// A step of the wall clock ahead of the machine's steady clock by more than this stops all expiry.
+pub const CLOCK_JUMP_MAX: Duration = Duration::from_secs(60 * 60);
+/// Newest messages of a chat that are kept in memory while the chat is hot.
+pub const TAIL_MAX_MESSAGES: usize = 32;
+/// Bytes of the newest messages of a chat that are kept in memory while the chat is hot.
+pub const TAIL_MAX_BYTES: usize = 64 * 1024;
+/// How long a commit may take before the store counts as hung.
+pub const COMMIT_MAX: Duration = Duration::from_secs(30);
+/// How long the change log is kept.
+pub const CHANGES_KEEP: Duration = Duration::from_secs(7 * 24 * 60 * 60);
+
+const _: () = assert!(TEXT_DEFAULT_MAX_BYTES <= TEXT_HARD_MAX_BYTES);
+const _: () = assert!(TEXT_HARD_MAX_BYTES * 6 + DATA_MAX_BYTES + 2 * CHAT_MAX_BYTES < BODY_MAX_BYTES);
+const _: () = assert!(PAGE_DEFAULT_MESSAGES <= TAIL_MAX_MESSAGES && TAIL_MAX_MESSAGES <= PAGE_MAX_MESSAGES);
+const _: () = assert!(TEXT_HARD_MAX_BYTES + DATA_MAX_BYTES + 1024 < TAIL_MAX_BYTES);
+const _: () = assert!(TAIL_MAX_BYTES < PAGE_MAX_BYTES);

@@ -1,0 +1,2 @@
+//! The Chinwag server.
+fn main() {}

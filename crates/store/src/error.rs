@@ -1,0 +1,32 @@
+use std::time::Duration;
+
+/// What a store answers instead of a result.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum StoreError {
+    /// The queue is full. Nothing was stored.
+    #[error("the store is busy; try again in {} ms", retry_after.as_millis())]
+    Busy {
+        /// When to come back.
+        retry_after: Duration,
+    },
+    /// The disk's free space is below the reserve. Nothing was stored.
+    #[error("the disk's free space is below the reserve: {free_bytes} bytes free, {reserve_bytes} reserved")]
+    Full {
+        /// Bytes free now.
+        free_bytes: u64,
+        /// Bytes that must stay free.
+        reserve_bytes: u64,
+    },
+    /// The key was used before, with another text or data. Nothing was stored.
+    #[error("this key was used before with another text or data")]
+    KeyReused,
+    /// The store is closed or has failed. Nothing was stored.
+    #[error("the store is not available: {0}")]
+    Unavailable(String),
+    /// The write began and its end is not known.
+    #[error("the outcome of the write is unknown: {0}")]
+    OutcomeUnknown(String),
+    /// Stored bytes are not what was written.
+    #[error("the store is damaged: {0}")]
+    Damaged(String),
+}
