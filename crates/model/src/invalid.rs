@@ -15,6 +15,8 @@ pub struct Invalid {
 /// Stable codes of refused input.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Code {
+    /// The input cannot be read as what it claims to be, so that no more of it is known than where it broke.
+    Malformed,
     /// A value of the wrong type, form or range.
     Invalid,
     /// A field that the verb needs is absent or `null`.

@@ -1,10 +1,11 @@
-use chinwag_model::{Message, Spelling};
+use crate::fields::optional_str;
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
-use std::borrow::Cow;
+use std::{borrow::Cow, collections::BTreeMap};
 
-/// A message in a reply or an event.
-#[derive(Debug, Serialize, Deserialize)]
+/// A message as a reply or an event shows it, for those who read one; the server writes it with
+/// [`crate::encode_message`].
+#[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct WireMessage<'a> {
     /// The chat, in the spelling of the request (of an event: canonical).
     #[serde(borrow)]
@@ -22,33 +23,32 @@ pub struct WireMessage<'a> {
     /// Server time in microseconds since the Unix epoch.
     pub ts: u64,
     /// The sender's own id of the send.
-    #[serde(default, skip_serializing_if = "Option::is_none", borrow)]
+    #[serde(default, borrow, deserialize_with = "optional_str", skip_serializing_if = "Option::is_none")]
     pub key: Option<Cow<'a, str>>,
     /// The application's own object.
-    #[serde(default, skip_serializing_if = "Option::is_none", borrow)]
+    #[serde(default, borrow, skip_serializing_if = "Option::is_none")]
     pub data: Option<&'a RawValue>,
+    /// When its text was last replaced, as `ts`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub edited_ts: Option<u64>,
+    /// Whether its sender took it back.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub unsent: bool,
+    /// Who reacted, by emoji.
+    #[serde(default, borrow, skip_serializing_if = "BTreeMap::is_empty")]
+    pub reactions: BTreeMap<Cow<'a, str>, Vec<Cow<'a, str>>>,
 }
 
-impl<'a> WireMessage<'a> {
-    /// The message as the wire shows it, its chat spelled as `chat`.
-    pub fn new(message: &'a Message, chat: &'a str) -> Self {
-        Self {
-            chat: Cow::Borrowed(chat),
-            text: Cow::Borrowed(&message.text),
-            sender: Cow::Borrowed(message.sender_name()),
-            send_time: message.ts.seconds(),
-            seq: message.seq.0,
-            ts: message.ts.0,
-            key: message.key.as_ref().map(|key| Cow::Borrowed(key.as_str())),
-            data: message
-                .data
-                .as_ref()
-                .and_then(|data| serde_json::from_str(data.as_str()).ok()),
-        }
-    }
-
-    /// The chat of a message in a given spelling.
-    pub fn spelled(message: &Message, spelling: Spelling) -> String {
-        message.chat.spelled(spelling)
-    }
+/// The reply to a pull, for those who read one; the server writes it with [`crate::encode_page`].
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct PullReply<'a> {
+    /// The messages, in the direction that was asked.
+    #[serde(borrow)]
+    pub messages: Vec<WireMessage<'a>>,
+    /// Whether more is left in that direction.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub has_more: bool,
+    /// The cursor of the next page; present where `has_more` is true.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub next_cursor: Option<u64>,
 }

@@ -1,0 +1,149 @@
+//! Writes replies straight into one buffer.
+
+use chinwag_model::{Message, Page, Revision, Side, Spelling};
+
+/// Bytes of a message's JSON beyond its strings: names, punctuation and numbers of at most 20 digits.
+const FRAME_BYTES: usize = 160;
+
+/// A message as JSON, its chat spelled as the request did.
+pub fn encode_message(message: &Message, spelling: Spelling) -> Vec<u8> {
+    let names = Names::new(message, spelling);
+    let mut out = Vec::with_capacity(size_hint(message));
+    names.write_message(&mut out, message);
+    out
+}
+
+/// The reply to a pull as JSON, the chat spelled as the request did.
+pub fn encode_page(page: &Page, spelling: Spelling) -> Vec<u8> {
+    let capacity = page.messages.iter().map(|message| size_hint(message) + 1).sum::<usize>();
+    let mut out = Vec::with_capacity(capacity + 80);
+    out.extend_from_slice(br#"{"messages":["#);
+    if let Some((first, rest)) = page.messages.split_first() {
+        // A page is of one chat, so that its names are escaped once.
+        let names = Names::new(first, spelling);
+        names.write_message(&mut out, first);
+        for message in rest {
+            out.push(b',');
+            names.write_message(&mut out, message);
+        }
+    }
+    out.push(b']');
+    if let Some(next) = page.next {
+        out.extend_from_slice(br#","has_more":true,"next_cursor":"#);
+        write_number(&mut out, next.get());
+    }
+    out.push(b'}');
+    out
+}
+
+/// An estimate of a message's JSON, enough where nothing needs escapes.
+fn size_hint(message: &Message) -> usize {
+    FRAME_BYTES + message.weight() + 2 * message.chat.as_str().len()
+}
+
+/// What is the same in every message of a chat, escaped.
+struct Names {
+    /// From the opening brace up to the text.
+    head: Vec<u8>,
+    users: [Vec<u8>; 2],
+}
+
+impl Names {
+    fn new(message: &Message, spelling: Spelling) -> Self {
+        let mut head = br#"{"chat":"#.to_vec();
+        write_string(&mut head, &message.chat.spelled(spelling));
+        head.extend_from_slice(br#","text":"#);
+        let users = [Side::First, Side::Second].map(|side| {
+            let mut user = Vec::new();
+            write_string(&mut user, message.chat.user(side));
+            user
+        });
+        Self { head, users }
+    }
+
+    fn user(&self, side: Side) -> &[u8] {
+        match side {
+            Side::First => &self.users[0],
+            Side::Second => &self.users[1],
+        }
+    }
+
+    fn write_message(&self, out: &mut Vec<u8>, message: &Message) {
+        out.extend_from_slice(&self.head);
+        write_string(out, &message.text);
+        out.extend_from_slice(br#","sender":"#);
+        out.extend_from_slice(self.user(message.sender));
+        out.extend_from_slice(br#","send_time":"#);
+        write_number(out, message.ts.seconds());
+        out.extend_from_slice(br#","seq":"#);
+        write_number(out, message.seq.0);
+        out.extend_from_slice(br#","ts":"#);
+        write_number(out, message.ts.0);
+        if let Some(key) = &message.key {
+            out.extend_from_slice(br#","key":"#);
+            write_string(out, key.as_str());
+        }
+        if let Some(data) = &message.data {
+            out.extend_from_slice(br#","data":"#);
+            out.extend_from_slice(data.as_str().as_bytes());
+        }
+        if let Some(revision) = &message.revision {
+            self.write_revision(out, revision);
+        }
+        out.push(b'}');
+    }
+
+    fn write_revision(&self, out: &mut Vec<u8>, revision: &Revision) {
+        if let Some(edited) = revision.edited_ts {
+            out.extend_from_slice(br#","edited_ts":"#);
+            write_number(out, edited.0);
+        }
+        if revision.unsent {
+            out.extend_from_slice(br#","unsent":true"#);
+        }
+        if revision.reactions.is_empty() {
+            return;
+        }
+        out.extend_from_slice(br#","reactions":"#);
+        let mut open = b'{';
+        for (at, first) in revision.reactions.iter().enumerate() {
+            if revision.reactions[..at].iter().any(|earlier| earlier.emoji == first.emoji) {
+                continue;
+            }
+            out.push(open);
+            open = b',';
+            write_string(out, &first.emoji);
+            out.push(b':');
+            let mut open = b'[';
+            for reaction in revision.reactions[at..].iter().filter(|other| other.emoji == first.emoji) {
+                out.push(open);
+                open = b',';
+                out.extend_from_slice(self.user(reaction.by));
+            }
+            out.push(b']');
+        }
+        out.push(b'}');
+    }
+}
+
+fn write_number(out: &mut Vec<u8>, number: u64) {
+    serde_json::to_writer(out, &number).expect("a vector takes every write");
+}
+
+/// Writes a JSON string; one without escapes, nearly every one, is copied as a whole.
+fn write_string(out: &mut Vec<u8>, text: &str) {
+    if needs_escapes(text.as_bytes()) {
+        serde_json::to_writer(out, text).expect("a vector takes every write");
+    } else {
+        out.push(b'"');
+        out.extend_from_slice(text.as_bytes());
+        out.push(b'"');
+    }
+}
+
+/// Looks at whole chunks without a branch in them, so that the compiler uses vector instructions.
+fn needs_escapes(bytes: &[u8]) -> bool {
+    bytes.chunks(64).any(|chunk| {
+        chunk.iter().fold(false, |found, &byte| found | (byte < 0x20) | (byte == b'"') | (byte == b'\\'))
+    })
+}

@@ -1,0 +1,169 @@
+use chinwag_model::{Code, Invalid};
+use serde::{Deserialize, Serialize};
+use std::borrow::Cow;
+
+macro_rules! codes {
+    ($($(#[$doc:meta])* $variant:ident = $status:literal $code:literal $title:literal;)*) => {
+        /// Every reason for which a request is refused, with its status; stable, and the only source of both.
+        #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+        pub enum ProblemCode {
+            $($(#[$doc])* $variant,)*
+        }
+
+        impl ProblemCode {
+            /// Every code, in the order of their statuses.
+            pub const ALL: &[Self] = &[$(Self::$variant),*];
+
+            /// The HTTP status.
+            pub const fn status(self) -> u16 {
+                match self { $(Self::$variant => $status,)* }
+            }
+
+            /// The stable name that `code` carries.
+            pub const fn as_str(self) -> &'static str {
+                match self { $(Self::$variant => $code,)* }
+            }
+
+            /// The URN that `type` carries.
+            pub const fn urn(self) -> &'static str {
+                match self { $(Self::$variant => concat!("urn:chinwag:problem:", $code),)* }
+            }
+
+            /// A short sentence, the same for every occurrence.
+            pub const fn title(self) -> &'static str {
+                match self { $(Self::$variant => $title,)* }
+            }
+        }
+    };
+}
+
+codes! {
+    /// The body is not JSON or not UTF-8, or the query string cannot be decoded.
+    Malformed = 400 "malformed_json" "The request cannot be read.";
+    /// A field has the wrong type, form or range.
+    InvalidField = 400 "invalid_field" "A field of the request is invalid.";
+    /// A field that the verb needs is absent or `null`.
+    MissingField = 400 "missing_field" "A field of the request is missing.";
+    /// A field stands twice.
+    DuplicateField = 400 "duplicate_field" "A field stands twice in the request.";
+    /// The text is over the limit.
+    TextTooLong = 400 "text_too_long" "The text is too long.";
+    /// The `data` object is over its limit.
+    DataTooLong = 400 "data_too_long" "The data object is too long.";
+    /// Both a body and a query string came with one request.
+    BodyAndQuery = 400 "body_and_query" "Send a body or a query string, not both.";
+    /// HTTP itself was spoken badly, such as a body of another length than announced.
+    BadRequest = 400 "bad_request" "The request breaks HTTP's own rules.";
+    /// The sender or user is not one of the two users of the chat.
+    NotAMember = 403 "not_a_member" "Not one of the two users of the chat.";
+    /// The request comes from a page of another site.
+    Origin = 403 "origin" "Requests from other sites' pages are refused.";
+    /// The request's `Host` is none of this server's names.
+    Host = 403 "host" "This server does not answer to that host name.";
+    /// No route has this path.
+    NoSuchPath = 404 "no_such_path" "There is nothing at this path.";
+    /// The path does not take this method; `Allow` names those that it takes.
+    MethodNotAllowed = 405 "method_not_allowed" "This path does not take that method.";
+    /// The body did not arrive in time.
+    Timeout = 408 "timeout" "The request took too long to arrive.";
+    /// The body is over the limit.
+    BodyTooLarge = 413 "body_too_large" "The request body is too large.";
+    /// The body does not claim to be JSON.
+    UnsupportedMediaType = 415 "unsupported_media_type" "A body needs Content-Type: application/json.";
+    /// The key was used before with another text or data.
+    KeyReused = 422 "key_reused" "This key was used before with another text or data.";
+    /// A defect of the server, in a request that stores nothing.
+    Internal = 500 "internal" "The server met a defect of its own.";
+    /// More work waits than the server takes on. Nothing was stored.
+    Overloaded = 503 "overloaded" "The server is busy; try again shortly.";
+    /// The store is not open, is closing or has failed. Nothing was stored.
+    Unavailable = 503 "unavailable" "The store is not available.";
+    /// The write began and its end is not known.
+    OutcomeUnknown = 503 "outcome_unknown" "Whether the message was stored is not known.";
+    /// The disk's free space is below the reserve. Nothing was stored.
+    StorageFull = 507 "storage_full" "The server has no room for more messages.";
+}
+
+impl ProblemCode {
+    /// The code of that name; `None` for one that this version does not know.
+    pub fn from_name(code: &str) -> Option<Self> {
+        Self::ALL.iter().copied().find(|known| known.as_str() == code)
+    }
+}
+
+impl From<Code> for ProblemCode {
+    fn from(code: Code) -> Self {
+        match code {
+            Code::Malformed => Self::Malformed,
+            Code::Invalid => Self::InvalidField,
+            Code::Missing => Self::MissingField,
+            Code::Duplicate => Self::DuplicateField,
+            Code::TextTooLong => Self::TextTooLong,
+            Code::DataTooLong => Self::DataTooLong,
+            Code::NotAMember => Self::NotAMember,
+        }
+    }
+}
+
+/// A refusal as RFC 9457 has it, in `application/problem+json`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Problem<'a> {
+    /// `urn:chinwag:problem:` and the code.
+    #[serde(rename = "type", borrow)]
+    pub urn: Cow<'a, str>,
+    /// A short sentence, the same for every problem of this code.
+    #[serde(borrow)]
+    pub title: Cow<'a, str>,
+    /// The HTTP status.
+    pub status: u16,
+    /// What is wrong this time, in a sentence.
+    #[serde(borrow)]
+    pub detail: Cow<'a, str>,
+    /// The stable code: a name of [`ProblemCode`], or one of a newer server.
+    #[serde(borrow)]
+    pub code: Cow<'a, str>,
+    /// The field of the request that is wrong.
+    #[serde(
+        default,
+        borrow,
+        deserialize_with = "crate::fields::optional_str",
+        skip_serializing_if = "Option::is_none"
+    )]
+    pub field: Option<Cow<'a, str>>,
+}
+
+impl<'a> Problem<'a> {
+    /// A problem of a code, with what is wrong this time.
+    pub fn new(code: ProblemCode, detail: impl Into<Cow<'a, str>>) -> Self {
+        Self {
+            urn: code.urn().into(),
+            title: code.title().into(),
+            status: code.status(),
+            detail: detail.into(),
+            code: code.as_str().into(),
+            field: None,
+        }
+    }
+
+    /// The same problem, of a field.
+    #[must_use]
+    pub fn of_field(self, field: impl Into<Cow<'a, str>>) -> Self {
+        Self { field: Some(field.into()), ..self }
+    }
+
+    /// The code; `None` for one that this version does not know.
+    pub fn known_code(&self) -> Option<ProblemCode> {
+        ProblemCode::from_name(&self.code)
+    }
+
+    /// The body of the reply.
+    pub fn to_json(&self) -> Vec<u8> {
+        serde_json::to_vec(self).expect("strings and a number always serialize")
+    }
+}
+
+impl From<Invalid> for Problem<'static> {
+    fn from(invalid: Invalid) -> Self {
+        Self::new(invalid.code.into(), invalid.detail).of_field(invalid.field)
+    }
+}
