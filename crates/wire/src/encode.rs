@@ -2,9 +2,6 @@
 
 use chinwag_model::{Message, Page, Revision, Side, Spelling};
 
-/// Bytes of a message's JSON beyond its strings: names, punctuation and numbers of at most 20 digits.
-const FRAME_BYTES: usize = 160;
-
 /// A message as JSON, its chat spelled as the request did.
 pub fn encode_message(message: &Message, spelling: Spelling) -> Vec<u8> {
     let names = Names::new(message, spelling);
@@ -36,40 +33,51 @@ pub fn encode_page(page: &Page, spelling: Spelling) -> Vec<u8> {
     out
 }
 
-/// An estimate of a message's JSON, enough where nothing needs escapes.
+/// An estimate of a message's JSON, enough where nothing needs escapes and nothing was revised.
 fn size_hint(message: &Message) -> usize {
-    FRAME_BYTES + message.weight() + 2 * message.chat.as_str().len()
+    // The fixed part of the weight covers the fields' names and numbers; the names of chat and sender come on top.
+    message.weight() + 2 * message.chat.as_str().len()
 }
 
-/// What is the same in every message of a chat, escaped.
+/// What is the same in every message of a chat, escaped once and held in one buffer.
 struct Names {
-    /// From the opening brace up to the text.
-    head: Vec<u8>,
-    users: [Vec<u8>; 2],
+    bytes: Vec<u8>,
+    /// Where what stands before the text ends: the opening brace, the chat, and the name of the text's field.
+    head_end: usize,
+    /// Where the name of the first user ends and that of the second begins.
+    first_end: usize,
 }
 
 impl Names {
     fn new(message: &Message, spelling: Spelling) -> Self {
-        let mut head = br#"{"chat":"#.to_vec();
-        write_string(&mut head, &message.chat.spelled(spelling));
-        head.extend_from_slice(br#","text":"#);
-        let users = [Side::First, Side::Second].map(|side| {
-            let mut user = Vec::new();
-            write_string(&mut user, message.chat.user(side));
-            user
-        });
-        Self { head, users }
+        let chat = &message.chat;
+        let mut bytes = Vec::with_capacity(32 + 2 * chat.as_str().len());
+        bytes.extend_from_slice(br#"{"chat":"#);
+        match spelling {
+            Spelling::Canonical => write_string(&mut bytes, chat.as_str()),
+            Spelling::Swapped => write_string(&mut bytes, &chat.spelled(spelling)),
+        }
+        bytes.extend_from_slice(br#","text":"#);
+        let head_end = bytes.len();
+        write_string(&mut bytes, chat.user(Side::First));
+        let first_end = bytes.len();
+        write_string(&mut bytes, chat.user(Side::Second));
+        Self { bytes, head_end, first_end }
+    }
+
+    fn head(&self) -> &[u8] {
+        &self.bytes[..self.head_end]
     }
 
     fn user(&self, side: Side) -> &[u8] {
         match side {
-            Side::First => &self.users[0],
-            Side::Second => &self.users[1],
+            Side::First => &self.bytes[self.head_end..self.first_end],
+            Side::Second => &self.bytes[self.first_end..],
         }
     }
 
     fn write_message(&self, out: &mut Vec<u8>, message: &Message) {
-        out.extend_from_slice(&self.head);
+        out.extend_from_slice(self.head());
         write_string(out, &message.text);
         out.extend_from_slice(br#","sender":"#);
         out.extend_from_slice(self.user(message.sender));
@@ -143,7 +151,10 @@ fn write_string(out: &mut Vec<u8>, text: &str) {
 
 /// Looks at whole chunks without a branch in them, so that the compiler uses vector instructions.
 fn needs_escapes(bytes: &[u8]) -> bool {
-    bytes.chunks(64).any(|chunk| {
-        chunk.iter().fold(false, |found, &byte| found | (byte < 0x20) | (byte == b'"') | (byte == b'\\'))
-    })
+    bytes.chunks(64).any(|chunk| chunk.iter().fold(0, |found, &byte| found | is_escaped(byte)) != 0)
+}
+
+/// 1 for a byte that JSON escapes in a string, else 0.
+fn is_escaped(byte: u8) -> u8 {
+    u8::from(byte < 0x20) | u8::from(byte == b'"') | u8::from(byte == b'\\')
 }

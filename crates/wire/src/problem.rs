@@ -158,8 +158,12 @@ impl<'a> Problem<'a> {
 
     /// The body of the reply.
     pub fn to_json(&self) -> Vec<u8> {
-        serde_json::to_vec(self).expect("strings and a number always serialize")
+        to_json(self)
     }
+}
+
+fn to_json(problem: &Problem<'_>) -> Vec<u8> {
+    serde_json::to_vec(problem).expect("strings and a number always serialize")
 }
 
 impl From<Invalid> for Problem<'static> {
