@@ -1,1 +1,35 @@
-//! The typed Rust client.
+//! The typed Rust client of Chinwag: send with an automatic key and safe retry, pull as a stream of pages.
+//!
+//! ```no_run
+//! # async fn example() -> Result<(), chinwag_client::ClientError> {
+//! use futures_util::StreamExt;
+//! let client = chinwag_client::Client::new("http://localhost:8080")?;
+//! let sent = client.send("apple:banana", "apple", "Hello how are you?").await?;
+//! println!("stored as message {}", sent.message.seq);
+//! let mut pages = client.pull("apple:banana").reverse(true).pages();
+//! while let Some(page) = pages.next().await {
+//!     for message in page?.messages {
+//!         println!("{}: {}", message.sender, message.text);
+//!     }
+//! }
+//! # Ok(()) }
+//! ```
+//!
+//! **Architecture invariant:** this room knows the server only through the wire contract. The shapes of requests and
+//! problems are `chinwag-wire`'s; what this room adds is owned replies, connections and retry.
+
+mod client;
+mod error;
+mod http;
+mod message;
+mod pull;
+mod request;
+mod retry;
+mod send;
+
+pub use client::{Client, Options};
+pub use error::ClientError;
+pub use message::{Data, Message};
+pub use pull::{Page, PullBuilder};
+pub use retry::Retry;
+pub use send::{SendBuilder, Sent};

@@ -1,0 +1,106 @@
+//! One HTTP request and its whole answer. Knows connections, no verbs, no retry.
+
+use crate::{ClientError, error::Problem};
+use bytes::Bytes;
+use http_body_util::{BodyExt, Full, Limited};
+use hyper::{Method, Request, StatusCode, Uri, header};
+use hyper_util::{
+    client::legacy::{Client as Pool, connect::HttpConnector},
+    rt::{TokioExecutor, TokioTimer},
+};
+use std::{error::Error, time::Duration};
+
+/// The largest answer that is read: a page of 1 MiB with every byte escaped, and room to spare.
+const ANSWER_MAX_BYTES: usize = 16 * 1024 * 1024;
+
+/// A pool of kept-alive connections to one server.
+#[derive(Debug)]
+pub(crate) struct Http {
+    pool: Pool<HttpConnector, Full<Bytes>>,
+    base: String,
+}
+
+/// A successful answer.
+pub(crate) struct Answer {
+    pub(crate) status: u16,
+    pub(crate) replayed: bool,
+    pub(crate) body: Bytes,
+}
+
+impl Http {
+    /// Connects to nothing yet.
+    pub(crate) fn new(base_url: &str, connect_timeout: Duration) -> Result<Self, ClientError> {
+        let base = base_url.trim_end_matches('/').to_owned();
+        let uri: Uri = base
+            .parse()
+            .map_err(|error| ClientError::Request(format!("{base_url:?} is not a URL: {error}")))?;
+        if uri.scheme_str() != Some("http") || uri.host().is_none_or(str::is_empty) || uri.query().is_some() {
+            return Err(ClientError::Request(format!(
+                "{base_url:?} is not the address of a server, such as http://localhost:8080"
+            )));
+        }
+        let mut connector = HttpConnector::new();
+        connector.set_nodelay(true);
+        connector.set_connect_timeout(Some(connect_timeout));
+        let pool = Pool::builder(TokioExecutor::new()).pool_timer(TokioTimer::new()).build(connector);
+        Ok(Self { pool, base })
+    }
+
+    /// Sends one request and reads its answer to the end. An answer other than 2xx is an error.
+    pub(crate) async fn request(
+        &self,
+        method: Method,
+        path: &str,
+        body: Option<Bytes>,
+        timeout: Duration,
+    ) -> Result<Answer, ClientError> {
+        let mut request = Request::builder().method(method).uri(format!("{}{path}", self.base));
+        if body.is_some() {
+            request = request.header(header::CONTENT_TYPE, "application/json");
+        }
+        let request = request
+            .body(Full::new(body.unwrap_or_default()))
+            .map_err(|error| ClientError::Request(error.to_string()))?;
+        tokio::time::timeout(timeout, self.exchange(request))
+            .await
+            .unwrap_or_else(|_| Err(ClientError::Transport(format!("no whole answer within {timeout:?}"))))
+    }
+
+    async fn exchange(&self, request: Request<Full<Bytes>>) -> Result<Answer, ClientError> {
+        let response =
+            self.pool.request(request).await.map_err(|error| ClientError::Transport(chain(&error)))?;
+        let (head, body) = response.into_parts();
+        let retry_after = head
+            .headers
+            .get(header::RETRY_AFTER)
+            .and_then(|value| value.to_str().ok()?.trim().parse().ok())
+            .map(Duration::from_secs);
+        let body = Limited::new(body, ANSWER_MAX_BYTES)
+            .collect()
+            .await
+            .map_err(|error| ClientError::Transport(chain(&*error)))?
+            .to_bytes();
+        if head.status.is_success() {
+            let replayed = head.headers.get("idempotent-replayed").is_some_and(|value| value == "true");
+            Ok(Answer { status: head.status.as_u16(), replayed, body })
+        } else {
+            Err(refusal(head.status, retry_after, &body))
+        }
+    }
+}
+
+fn refusal(status: StatusCode, retry_after: Option<Duration>, body: &[u8]) -> ClientError {
+    let status = status.as_u16();
+    match serde_json::from_slice::<Problem>(body) {
+        Ok(problem) => ClientError::Problem(Box::new(Problem { status, retry_after, ..problem })),
+        Err(error) => {
+            ClientError::Decode { status, reason: format!("no problem document: {error}"), retry_after }
+        }
+    }
+}
+
+/// An error and all its causes in one line; hyper's own text leaves the causes out.
+fn chain(error: &(dyn Error + 'static)) -> String {
+    let causes = std::iter::successors(Some(error), |&error| error.source());
+    causes.map(ToString::to_string).collect::<Vec<_>>().join(": ")
+}

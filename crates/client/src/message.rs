@@ -1,0 +1,52 @@
+use serde::{Deserialize, Serialize, de::DeserializeOwned};
+use serde_json::value::RawValue;
+
+/// A message as the server holds it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Message {
+    /// The chat, spelled as the request spelled it.
+    pub chat: String,
+    /// What it says.
+    pub text: String,
+    /// Who sent it.
+    pub sender: String,
+    /// When it was stored, in whole seconds since the Unix epoch.
+    pub send_time: u64,
+    /// Its position in the chat: 1, 2, 3, …
+    pub seq: u64,
+    /// When it was stored, in microseconds since the Unix epoch.
+    pub ts: u64,
+    /// The sender's own id of the send.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub key: Option<String>,
+    /// The application's own object.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub data: Option<Data>,
+}
+
+/// The application's own JSON object, byte for byte as the server gave it.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct Data(pub(crate) Box<RawValue>);
+
+impl Data {
+    /// The object's JSON text.
+    pub fn as_str(&self) -> &str {
+        self.0.get()
+    }
+
+    /// The object as a type of the application.
+    ///
+    /// # Errors
+    /// Where the object is not of that type.
+    pub fn read<T: DeserializeOwned>(&self) -> Result<T, serde_json::Error> {
+        serde_json::from_str(self.as_str())
+    }
+}
+
+impl PartialEq for Data {
+    fn eq(&self, other: &Self) -> bool {
+        self.as_str() == other.as_str()
+    }
+}
+impl Eq for Data {}
