@@ -39,7 +39,10 @@ impl Chat {
     /// [`Invalid`] naming `chat`.
     pub fn parse(spelling: &str) -> Result<(Self, Spelling), Invalid> {
         let Some((left, right)) = spelling.split_once(':') else {
-            return Err(Invalid::new("chat", "a chat is two user names separated by a colon, such as apple:banana"));
+            return Err(Invalid::new(
+                "chat",
+                "a chat is two user names separated by a colon, such as apple:banana",
+            ));
         };
         if right.contains(':') {
             return Err(Invalid::new("chat", "a chat holds one colon, between its two user names"));
@@ -85,7 +88,11 @@ impl Chat {
     /// [`Invalid`] with [`Code::NotAMember`] naming `field` for a stranger.
     pub fn member(&self, field: &'static str, user: &str) -> Result<Side, Invalid> {
         self.side_of(user).ok_or_else(|| {
-            Invalid::with(Code::NotAMember, field, format!("the {field} must be one of the two users of the chat"))
+            Invalid::with(
+                Code::NotAMember,
+                field,
+                format!("the {field} must be one of the two users of the chat"),
+            )
         })
     }
 

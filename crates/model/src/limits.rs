@@ -27,9 +27,9 @@ pub const PAGE_MAX_BYTES: usize = 1024 * 1024;
 /// Largest place, sequence number and time: the integers that a JavaScript number holds exactly.
 pub const INTEGER_MAX: u64 = (1 << 53) - 1;
 /// How long a repeat of a key is answered with the message that its first send stored.
-pub const KEY_WINDOW: Duration = Duration::from_secs(24 * 60 * 60);
+pub const KEY_WINDOW: Duration = Duration::from_hours(24);
 /// A step of the wall clock ahead of the machine's steady clock by more than this stops all expiry.
-pub const CLOCK_JUMP_MAX: Duration = Duration::from_secs(60 * 60);
+pub const CLOCK_JUMP_MAX: Duration = Duration::from_hours(1);
 /// Newest messages of a chat that are kept in memory while the chat is hot.
 pub const TAIL_MAX_MESSAGES: usize = 32;
 /// Bytes of the newest messages of a chat that are kept in memory while the chat is hot.
@@ -37,7 +37,7 @@ pub const TAIL_MAX_BYTES: usize = 64 * 1024;
 /// How long a commit may take before the store counts as hung.
 pub const COMMIT_MAX: Duration = Duration::from_secs(30);
 /// How long the change log is kept.
-pub const CHANGES_KEEP: Duration = Duration::from_secs(7 * 24 * 60 * 60);
+pub const CHANGES_KEEP: Duration = Duration::from_hours(7 * 24);
 
 const _: () = assert!(TEXT_DEFAULT_MAX_BYTES <= TEXT_HARD_MAX_BYTES);
 const _: () = assert!(TEXT_HARD_MAX_BYTES * 6 + DATA_MAX_BYTES + 2 * CHAT_MAX_BYTES < BODY_MAX_BYTES);

@@ -66,14 +66,27 @@ mod tests {
 
     #[test]
     fn names_at_and_past_each_bound() {
-        for good in ["a", "Ä pfel", "苹果", "a\u{301}", "👩‍👩‍👧", &"x".repeat(128), "a b", "\u{feff}a"] {
+        for good in ["a", "Ä pfel", "苹果", "a\u{301}", "👩‍👩‍👧", &"x".repeat(128), "a b", "\u{feff}a"]
+        {
             assert_eq!(UserId::parse("user", good).map(|u| u.as_str().to_owned()), Ok(good.to_owned()));
         }
         let long = "x".repeat(129);
         let long_utf8 = "é".repeat(64) + "x";
-        for bad in
-            ["", "a:b", ":", " a", "a ", "\u{a0}a", "a\u{2003}", "a\0", "a\n", "\u{85}", "a\u{9f}b", &long, &long_utf8]
-        {
+        for bad in [
+            "",
+            "a:b",
+            ":",
+            " a",
+            "a ",
+            "\u{a0}a",
+            "a\u{2003}",
+            "a\0",
+            "a\n",
+            "\u{85}",
+            "a\u{9f}b",
+            &long,
+            &long_utf8,
+        ] {
             let invalid = UserId::parse("sender", bad).expect_err(bad);
             assert_eq!(invalid.field, "sender");
         }

@@ -80,7 +80,9 @@ impl MemoryStore {
         let at = usize::try_from(begin.0).expect("an index of a vector") - 1;
         match query.direction {
             Direction::Forward => Page::fill(query, first, last, messages[at..].iter().cloned().map(Ok)),
-            Direction::Reverse => Page::fill(query, first, last, messages[..=at].iter().rev().cloned().map(Ok)),
+            Direction::Reverse => {
+                Page::fill(query, first, last, messages[..=at].iter().rev().cloned().map(Ok))
+            }
         }
     }
 }

@@ -40,10 +40,7 @@ impl<'a> WireMessage<'a> {
             seq: message.seq.0,
             ts: message.ts.0,
             key: message.key.as_ref().map(|key| Cow::Borrowed(key.as_str())),
-            data: message
-                .data
-                .as_ref()
-                .and_then(|data| serde_json::from_str(data.as_str()).ok()),
+            data: message.data.as_ref().and_then(|data| serde_json::from_str(data.as_str()).ok()),
         }
     }
 

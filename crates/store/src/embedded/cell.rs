@@ -1,0 +1,282 @@
+//! What is in memory of one chat while it is hot: its head, its newest messages, its recent keys.
+
+use chinwag_model::{
+    Data, Direction, Draft, Message, Page, PageQuery, SendKey, Seq, Side, Ts,
+    limits::{KEY_WINDOW, TAIL_MAX_BYTES, TAIL_MAX_MESSAGES},
+};
+use parking_lot::Mutex;
+use std::{
+    collections::{HashMap, VecDeque},
+    convert::Infallible,
+    sync::Arc,
+};
+use xxhash_rust::xxh3::Xxh3;
+
+/// Bytes that a chat takes in memory besides its messages and keys, about.
+const CELL_BYTES: usize = 400;
+/// Bytes that a key takes, about: an entry of a hash map that is three quarters full.
+const KEY_BYTES: usize = 48;
+/// Below this many keys, old ones are not worth a look.
+const PRUNE_MIN_KEYS: usize = 64;
+
+/// One chat in memory. There is never a second one of the same chat: the cache keeps it while anyone holds it.
+pub(super) struct ChatCell {
+    state: Mutex<CellState>,
+    /// Held while the keys are read from disk, so that they are read once.
+    pub(super) loading_keys: tokio::sync::Mutex<()>,
+}
+
+/// A hash of a key and its sender, wide enough to stand for them.
+#[derive(Clone, Copy, PartialEq, Eq, Hash)]
+pub(super) struct KeyHash(u128);
+
+impl KeyHash {
+    /// `seed` is random, so that nobody outside can make two keys meet.
+    pub(super) fn of(seed: u64, sender: Side, key: &SendKey) -> Self {
+        let mut hasher = Xxh3::with_seed(seed);
+        hasher.update(&[u8::from(sender == Side::Second)]);
+        hasher.update(key.as_str().as_bytes());
+        Self(hasher.digest128())
+    }
+}
+
+/// Which message a key stored, and when.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) struct KeyUse {
+    pub(super) seq: Seq,
+    pub(super) ts: Ts,
+}
+
+/// The recent keys of a chat.
+pub(super) type Keys = HashMap<KeyHash, KeyUse>;
+
+/// What was read of a chat when it became hot.
+#[derive(Default)]
+pub(super) struct Loaded {
+    /// Its newest messages, the oldest first, up to the last.
+    pub(super) tail: VecDeque<Arc<Message>>,
+    /// The keys of the last 24 hours, where the tail reaches that far back or was read for them.
+    pub(super) keys: Option<Keys>,
+}
+
+struct CellState {
+    /// The last message that has a seq.
+    assigned: Seq,
+    /// The last message that is on disk.
+    durable: Seq,
+    /// The newest messages, the oldest first, up to `assigned`. Those that are not durable are always among them.
+    tail: VecDeque<Arc<Message>>,
+    tail_bytes: usize,
+    /// `None` until the first send with a key.
+    keys: Option<Keys>,
+    /// Look for expired keys once there are this many.
+    prune_at: usize,
+    /// What the cache was last told.
+    told_weight: usize,
+}
+
+/// What a key comes to in this chat.
+pub(super) enum Known {
+    /// It is new here.
+    No,
+    /// It stored this message, which is in memory.
+    Here(Arc<Message>),
+    /// It stored this message, which is on disk.
+    OnDisk(Seq),
+}
+
+/// What memory has of a page.
+pub(super) enum InMemory {
+    /// All of it.
+    Page(Page),
+    /// Not all: read it from disk, of the messages up to this one.
+    OnDisk {
+        /// The last durable message.
+        last: Seq,
+    },
+}
+
+impl ChatCell {
+    pub(super) fn new(loaded: Loaded) -> Self {
+        let last = loaded.tail.back().map_or(Seq(0), |message| message.seq);
+        let tail_bytes = loaded.tail.iter().map(|message| message.weight()).sum();
+        let mut state = CellState {
+            assigned: last,
+            durable: last,
+            tail: loaded.tail,
+            tail_bytes,
+            keys: loaded.keys,
+            prune_at: PRUNE_MIN_KEYS,
+            told_weight: 0,
+        };
+        state.trim();
+        state.told_weight = state.weight();
+        Self { state: Mutex::new(state), loading_keys: tokio::sync::Mutex::default() }
+    }
+
+    /// What it takes in memory, in bytes, about.
+    pub(super) fn weight(&self) -> usize {
+        self.state.lock().weight()
+    }
+
+    /// Whether the recent keys are here.
+    pub(super) fn has_keys(&self) -> bool {
+        self.state.lock().keys.is_some()
+    }
+
+    /// Puts in the keys that were read from disk.
+    pub(super) fn put_keys(&self, keys: Keys) {
+        self.state.lock().keys.get_or_insert(keys);
+    }
+
+    /// What a key comes to, for a send that would happen at `now`. Expired keys are new; nothing expires while `held`.
+    pub(super) fn known(&self, hash: KeyHash, now: Ts, held: bool) -> Known {
+        let state = self.state.lock();
+        match state.keys.as_ref().and_then(|keys| keys.get(&hash)) {
+            Some(key) if held || !expired(key.ts, now) => {
+                state.at(key.seq).map_or(Known::OnDisk(key.seq), |message| Known::Here(message.clone()))
+            }
+            _ => Known::No,
+        }
+    }
+
+    /// Makes a draft the chat's next message. The writer alone calls this.
+    ///
+    /// Returns the weight that the cache must be told, where it changed much.
+    pub(super) fn assign(
+        &self,
+        draft: Draft,
+        ts: Ts,
+        hash: Option<KeyHash>,
+    ) -> (Arc<Message>, Option<usize>) {
+        let mut state = self.state.lock();
+        let seq = Seq(state.assigned.0 + 1);
+        let message = Arc::new(Message {
+            chat: draft.chat,
+            seq,
+            ts,
+            sender: draft.sender,
+            text: draft.text.into_boxed(),
+            key: draft.key,
+            data: draft.data,
+            revision: None,
+        });
+        state.assigned = seq;
+        state.tail_bytes += message.weight();
+        state.tail.push_back(message.clone());
+        if let (Some(hash), Some(keys)) = (hash, &mut state.keys) {
+            keys.insert(hash, KeyUse { seq, ts });
+        }
+        state.trim();
+        let weight = state.weight();
+        // Telling the cache costs a lookup, so small steps are told together.
+        let tell = weight > state.told_weight + state.told_weight / 4 || weight < state.told_weight / 2;
+        if tell {
+            state.told_weight = weight;
+        }
+        (message, tell.then_some(weight))
+    }
+
+    /// Forgets keys that have expired, now and then.
+    pub(super) fn prune_keys(&self, now: Ts, held: bool) {
+        let mut state = self.state.lock();
+        let prune_at = state.prune_at;
+        if let Some(keys) = state.keys.as_mut().filter(|keys| !held && keys.len() >= prune_at) {
+            keys.retain(|_, key| !expired(key.ts, now));
+            // Twice as many as are left, so that the cost stays a part of the sends'.
+            let left = keys.len();
+            state.prune_at = (2 * left).max(PRUNE_MIN_KEYS);
+        }
+    }
+
+    /// Says that every message up to this one is on disk.
+    pub(super) fn mark_durable(&self, seq: Seq) {
+        let mut state = self.state.lock();
+        state.durable = state.durable.max(seq);
+        state.trim();
+    }
+
+    /// The page, if memory has all of it.
+    pub(super) fn page(&self, query: &PageQuery) -> InMemory {
+        let state = self.state.lock();
+        let (first, last) = (Seq(1), state.durable);
+        let Some(begin) = query.begin(first, last) else { return InMemory::Page(Page::default()) };
+        let on_disk = InMemory::OnDisk { last };
+        let Some(oldest) = state.tail.front().map(|message| message.seq) else { return on_disk };
+        let end = match query.direction {
+            Direction::Forward => Seq(begin.0 + query.limit as u64 - 1).min(last),
+            Direction::Reverse => Seq((begin.0 + 1).saturating_sub(query.limit as u64)).max(first),
+        };
+        if begin.min(end) < oldest {
+            return on_disk;
+        }
+        let index = |seq: Seq| usize::try_from(seq.0 - oldest.0).expect("an index of the tail");
+        let messages =
+            state.tail.range(index(begin.min(end))..=index(begin.max(end))).cloned().map(Ok::<_, Infallible>);
+        let page = match query.direction {
+            Direction::Forward => Page::fill(query, first, last, messages),
+            Direction::Reverse => Page::fill(query, first, last, messages.rev()),
+        };
+        page.map_or(on_disk, InMemory::Page)
+    }
+}
+
+impl CellState {
+    fn at(&self, seq: Seq) -> Option<&Arc<Message>> {
+        let oldest = self.tail.front()?.seq;
+        self.tail.get(usize::try_from(seq.0.checked_sub(oldest.0)?).ok()?)
+    }
+
+    /// Lets go of the oldest messages past the bounds, of those that are on disk.
+    fn trim(&mut self) {
+        while self.tail.len() > TAIL_MAX_MESSAGES || self.tail_bytes > TAIL_MAX_BYTES {
+            match self.tail.front() {
+                Some(oldest) if oldest.seq <= self.durable => {
+                    self.tail_bytes -= oldest.weight();
+                    self.tail.pop_front();
+                }
+                _ => return,
+            }
+        }
+    }
+
+    fn weight(&self) -> usize {
+        CELL_BYTES + self.tail_bytes + self.keys.as_ref().map_or(0, |keys| keys.len() * KEY_BYTES)
+    }
+}
+
+/// Whether a key first used at `first` is forgotten at `now`.
+pub(super) fn expired(first: Ts, now: Ts) -> bool {
+    u128::from(now.0.saturating_sub(first.0)) > KEY_WINDOW.as_micros()
+}
+
+/// Whether a message is what a draft with the same key asks for.
+pub(super) fn is_repeat(message: &Message, draft: &Draft) -> bool {
+    match message.revision.as_ref().and_then(|revision| revision.first_digest) {
+        Some(digest) => digest == first_digest(draft.text.as_str(), draft.data.as_ref().map(Data::as_str)),
+        None => *message.text == *draft.text.as_str() && message.data == draft.data,
+    }
+}
+
+/// The digest of what a message first said, by which a repeat is known once the message was revised.
+pub(super) fn first_digest(text: &str, data: Option<&str>) -> [u8; 16] {
+    let mut hasher = Xxh3::new();
+    hasher.update(&(text.len() as u64).to_be_bytes());
+    hasher.update(text.as_bytes());
+    hasher.update(data.unwrap_or_default().as_bytes());
+    hasher.digest128().to_be_bytes()
+}
+
+/// Whether a tail holds its chat's every message.
+pub(super) fn is_whole(tail: &VecDeque<Arc<Message>>) -> bool {
+    tail.front().is_none_or(|message| message.seq == Seq(1))
+}
+
+/// The recent keys among messages.
+pub(super) fn keys_of<'a>(seed: u64, messages: impl Iterator<Item = &'a Arc<Message>>) -> Keys {
+    let uses = messages.filter_map(|message| {
+        let hash = KeyHash::of(seed, message.sender, message.key.as_ref()?);
+        Some((hash, KeyUse { seq: message.seq, ts: message.ts }))
+    });
+    uses.collect()
+}

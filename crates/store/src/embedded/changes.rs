@@ -1,0 +1,126 @@
+//! The change log: one row a batch of the keyspace `changes`, keyed by time, that says what the batch changed.
+//!
+//! ```text
+//! key    ts u64 of the batch's last change
+//! value  version u8 = 1
+//!        per change, in order of ts: key's ts − its ts (varint), kind u8, seq (varint), chat: length u16, UTF-8
+//!        checksum u32: CRC-32 of the key and of the value up to here
+//! ```
+//! Everything derived can be rebuilt or followed from it. A row a batch rather than a row a change: the keys rise, so
+//! the rows are written in order, and a batch of one hundred costs one insertion.
+
+use super::codec::{Reader, Wrong, checked, put_checksum, put_varint};
+use super::record::RowPlace;
+use bytes::{BufMut, BytesMut};
+use chinwag_model::{Chat, Seq, Ts};
+
+const VERSION: u8 = 1;
+
+/// One change, as the log names it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Change {
+    /// When it happened.
+    pub ts: Ts,
+    /// What happened.
+    pub kind: Kind,
+    /// In which chat.
+    pub chat: Chat,
+    /// To which message.
+    pub seq: Seq,
+}
+
+/// What happened.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Kind {
+    /// A message was appended.
+    Message,
+}
+
+/// Appends the row of one batch of changes, in order of `ts`. `None` where there is none.
+pub fn encode(changes: &[Change], into: &mut BytesMut) -> Option<RowPlace> {
+    let last = changes.last()?.ts;
+    let start = into.len();
+    into.put_u64(last.0);
+    let value_start = into.len();
+    into.put_u8(VERSION);
+    for change in changes {
+        put_varint(into, last.0 - change.ts.0);
+        into.put_u8(match change.kind {
+            Kind::Message => 0,
+        });
+        put_varint(into, change.seq.0);
+        let chat = change.chat.as_str();
+        into.put_u16(u16::try_from(chat.len()).expect("a chat is at most 257 bytes"));
+        into.put_slice(chat.as_bytes());
+    }
+    put_checksum(into, start..value_start, value_start);
+    Some(RowPlace { key: start..value_start, value: value_start..into.len() })
+}
+
+/// The time that a row's key holds.
+///
+/// # Errors
+/// What is wrong with the key.
+pub fn decode_key(key: &[u8]) -> Result<Ts, Wrong> {
+    key.try_into().map(|key| Ts(u64::from_be_bytes(key))).map_err(|_| "the key is not a time")
+}
+
+/// Reads one row.
+///
+/// # Errors
+/// What is wrong with the row: it is not what was written.
+pub fn decode(key: &[u8], value: &[u8]) -> Result<Vec<Change>, Wrong> {
+    let last = decode_key(key)?;
+    let mut row = Reader(checked(key, value)?);
+    if row.u8()? != VERSION {
+        return Err("the row is of an unknown version");
+    }
+    let mut changes = Vec::new();
+    while !row.is_empty() {
+        let ts = last.0.checked_sub(row.varint()?).map(Ts).ok_or("a change is before all time")?;
+        let kind = match row.u8()? {
+            0 => Kind::Message,
+            _ => return Err("a change is of an unknown kind"),
+        };
+        let seq = Seq(row.varint()?);
+        let len = row.u16()?;
+        let name = row.str(len.into())?;
+        let chat = match Chat::parse(name) {
+            Ok((chat, _)) if chat.as_str() == name => chat,
+            _ => return Err("a change is of no chat"),
+        };
+        changes.push(Change { ts, kind, chat, seq });
+    }
+    Ok(changes)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn rows_round_trip_and_notice_every_changed_bit() {
+        let change = |ts, name, seq| Change {
+            ts: Ts(ts),
+            kind: Kind::Message,
+            chat: Chat::parse(name).expect("valid").0,
+            seq: Seq(seq),
+        };
+        let changes = [
+            change(1_000_000, "a:b", 1),
+            change(1_000_001, "apple:banana", 300),
+            change(9_000_000, "a:b", 2),
+        ];
+        let mut buffer = BytesMut::new();
+        let place = encode(&changes, &mut buffer).expect("not empty");
+        let (key, value) = (&buffer[place.key], &buffer[place.value]);
+        assert_eq!(decode(key, value), Ok(changes.to_vec()));
+        assert_eq!(decode_key(key), Ok(Ts(9_000_000)));
+        for at in 0..value.len() * 8 {
+            let mut broken = value.to_vec();
+            broken[at / 8] ^= 1 << (at % 8);
+            assert!(decode(key, &broken).is_err(), "bit {at}");
+        }
+        assert_eq!(encode(&[], &mut BytesMut::new()), None);
+    }
+}

@@ -1,0 +1,126 @@
+//! The thread that waits for the disk: one batch, one sync, then the answers, in order.
+
+use super::{cell::ChatCell, failure::Failure, queue::Queue, queue::Reply, tables::Tables, trim::Trim};
+use crate::StoreError;
+use chinwag_model::Message;
+use fjall::OwnedWriteBatch;
+use parking_lot::Mutex;
+use std::{
+    sync::{
+        Arc,
+        mpsc::{Receiver, RecvTimeoutError},
+    },
+    time::{Duration, Instant},
+};
+
+/// How often an idle committer asks whether the engine still lives.
+const ASK_EVERY: Duration = Duration::from_secs(1);
+/// A commit that takes longer is worth a line in the log.
+const SLOW_COMMIT: Duration = Duration::from_secs(1);
+
+/// A batch to commit, and who waits for it.
+pub(super) struct Batch {
+    pub(super) rows: OwnedWriteBatch,
+    pub(super) done: Vec<Done>,
+}
+
+/// A send that waits for its batch.
+pub(super) struct Done {
+    pub(super) message: Arc<Message>,
+    /// The chat, unless the message was stored before.
+    pub(super) cell: Option<Arc<ChatCell>>,
+    pub(super) replayed: bool,
+    pub(super) reply: Reply,
+}
+
+/// The batch at the disk, where the watch can reach who waits for it.
+#[derive(Default)]
+pub(super) struct Committing(Mutex<Option<(Instant, Vec<Done>)>>);
+
+impl Committing {
+    fn begin(&self, done: Vec<Done>) {
+        *self.0.lock() = Some((Instant::now(), done));
+    }
+
+    /// How long the commit has taken, if one is going on.
+    pub(super) fn since(&self) -> Option<Duration> {
+        self.0.lock().as_ref().map(|(start, _)| start.elapsed())
+    }
+
+    /// Takes those who wait. Whoever takes them answers them.
+    pub(super) fn take(&self) -> Vec<Done> {
+        self.0.lock().take().map(|(_, done)| done).unwrap_or_default()
+    }
+}
+
+/// The state of the committer's thread.
+pub(super) struct Committer {
+    pub(super) batches: Receiver<Batch>,
+    pub(super) queue: Arc<Queue>,
+    pub(super) tables: Tables,
+    pub(super) committing: Arc<Committing>,
+    pub(super) failure: Failure,
+    pub(super) trim: Trim,
+}
+
+impl Committer {
+    /// Runs until the writer has ended or the store has failed.
+    pub(super) fn run(mut self) {
+        loop {
+            match self.batches.recv_timeout(ASK_EVERY) {
+                Ok(batch) => self.commit(batch),
+                // The engine's own threads may have failed while nothing was written.
+                Err(RecvTimeoutError::Timeout) => self.guarded("the engine", Tables::ask),
+                Err(RecvTimeoutError::Disconnected) => break,
+            }
+            if self.failure.is_set() {
+                return;
+            }
+            if self.trim.is_due() {
+                self.committing.begin(Vec::new());
+                let trimmed = self.trim.run(&self.tables);
+                self.committing.take();
+                self.note("trimming the change log", trimmed);
+            }
+        }
+        self.guarded("the last sync", Tables::sync);
+    }
+
+    fn commit(&self, batch: Batch) {
+        self.committing.begin(batch.done);
+        let start = Instant::now();
+        let committed = Tables::commit(batch.rows);
+        if start.elapsed() > SLOW_COMMIT {
+            tracing::warn!(ms = start.elapsed().as_millis(), "a commit was slow");
+        }
+        let done = self.committing.take();
+        match committed {
+            Ok(()) => {
+                // The next batch may go to the disk while these are answered: the answers stay in order all the same,
+                // since this thread gives them.
+                self.queue.committer_is_free();
+                done.into_iter().for_each(Done::succeed);
+            }
+            Err(error) => {
+                self.failure.set(&format!("a batch could not be committed: {error}"));
+                for one in done {
+                    one.fail(StoreError::OutcomeUnknown("the write failed after it began".into()));
+                }
+                self.queue.committer_is_free();
+            }
+        }
+    }
+
+    fn guarded(&self, what: &str, act: impl FnOnce(&Tables) -> fjall::Result<()>) {
+        self.committing.begin(Vec::new());
+        let done = act(&self.tables);
+        self.committing.take();
+        self.note(what, done);
+    }
+
+    fn note(&self, what: &str, done: fjall::Result<()>) {
+        if let Err(error) = done {
+            self.failure.set(&format!("{what}: {error}"));
+        }
+    }
+}

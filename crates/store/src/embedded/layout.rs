@@ -1,0 +1,297 @@
+//! The data directory: who holds it, which format it has, and which life of the store it is.
+//!
+//! ```text
+//! LOCK     locked by the process that has the store open
+//! FORMAT   text: the format's version, the store's epoch, whether the creation was finished
+//! db/      fjall's
+//! ```
+//! `FORMAT` is written beside fjall rather than in it, since it must be read before fjall touches a file.
+
+use std::{
+    fs::{self, File, TryLockError},
+    io::{self, Write},
+    path::{Path, PathBuf},
+};
+
+/// The format that this program writes.
+const FORMAT: u32 = 1;
+
+/// Why a store can't be opened. Nothing was changed.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum OpenError {
+    /// A file or directory can't be read or written.
+    #[error("{}: {source}", path.display())]
+    Io {
+        /// Which.
+        path: PathBuf,
+        /// Why.
+        source: io::Error,
+    },
+    /// Another process has the store open.
+    #[error("{} is in use by another process; a store has one server at a time", .0.display())]
+    Locked(PathBuf),
+    /// The store was written by a newer version of this program.
+    #[error(
+        "{} has format {found}; this version knows formats up to {known}. Run the version that wrote it, or a later one",
+        path.display()
+    )]
+    NewerFormat {
+        /// The data directory.
+        path: PathBuf,
+        /// The format found.
+        found: u32,
+        /// The newest format that this program knows.
+        known: u32,
+    },
+    /// The directory holds something that is not a store of this program.
+    #[error("{}: {why}", path.display())]
+    NotAStore {
+        /// The data directory.
+        path: PathBuf,
+        /// What is wrong.
+        why: String,
+    },
+    /// Stored bytes are not what was written.
+    #[error("{} is damaged: {why}", path.display())]
+    Damaged {
+        /// The damaged file.
+        path: PathBuf,
+        /// What is wrong, and where.
+        why: String,
+    },
+    /// The storage engine can't open its files.
+    #[error("{}: the storage engine: {why}", path.display())]
+    Engine {
+        /// The engine's directory.
+        path: PathBuf,
+        /// What it says.
+        why: String,
+    },
+}
+
+/// Adds the path to an I/O error.
+pub(super) fn at(path: &Path) -> impl FnOnce(io::Error) -> OpenError {
+    let path = path.to_owned();
+    move |source| OpenError::Io { path, source }
+}
+
+/// An open data directory; the lock is held while it lives.
+pub(super) struct Layout {
+    root: PathBuf,
+    epoch: String,
+    _lock: File,
+}
+
+/// Where the creation of a store stands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum State {
+    /// Begun; it holds no message yet, so it may begin again.
+    Creating,
+    /// Done.
+    Ready,
+}
+
+impl Layout {
+    /// Opens a data directory, or creates it and one in it; `make` opens the engine in its own directory.
+    pub(super) fn open<T>(
+        root: &Path,
+        make: impl FnOnce(&Path) -> Result<T, OpenError>,
+    ) -> Result<(Self, T), OpenError> {
+        fs::create_dir_all(root).map_err(at(root))?;
+        let lock = lock(root)?;
+        let (state, epoch) = match read_format(root)? {
+            Some(found) => found,
+            None => (State::Creating, begin(root)?),
+        };
+        let layout = Self { root: root.to_owned(), epoch, _lock: lock };
+        let db = layout.db();
+        if state == State::Creating {
+            // What an interrupted creation left holds no message: the store was never ready.
+            match fs::remove_dir_all(&db) {
+                Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(at(&db)(error)),
+                _ => {}
+            }
+        } else if !db.is_dir() {
+            return Err(
+                layout.not_a_store("FORMAT says that the store was created, but its directory db is missing")
+            );
+        }
+        let engine = make(&db)?;
+        if state == State::Creating {
+            write_format(&layout.root, State::Ready, &layout.epoch)?;
+        }
+        Ok((layout, engine))
+    }
+
+    /// Opens an existing store only.
+    pub(super) fn open_existing<T>(
+        root: &Path,
+        make: impl FnOnce(&Path) -> Result<T, OpenError>,
+    ) -> Result<(Self, T), OpenError> {
+        match root.join("FORMAT").try_exists() {
+            Ok(true) => Self::open(root, make),
+            Ok(false) => {
+                Err(OpenError::NotAStore { path: root.to_owned(), why: "there is no store here".into() })
+            }
+            Err(error) => Err(at(root)(error)),
+        }
+    }
+
+    /// The engine's directory.
+    pub(super) fn db(&self) -> PathBuf {
+        self.root.join("db")
+    }
+
+    /// The data directory.
+    pub(super) fn root(&self) -> &Path {
+        &self.root
+    }
+
+    /// Which life of the store it is; a new or restored store has another.
+    pub(super) fn epoch(&self) -> &str {
+        &self.epoch
+    }
+
+    fn not_a_store(&self, why: &str) -> OpenError {
+        OpenError::NotAStore { path: self.root.clone(), why: why.into() }
+    }
+}
+
+fn lock(root: &Path) -> Result<File, OpenError> {
+    let path = root.join("LOCK");
+    let file = File::options().create(true).truncate(false).write(true).open(&path).map_err(at(&path))?;
+    match file.try_lock() {
+        Ok(()) => Ok(file),
+        Err(TryLockError::WouldBlock) => Err(OpenError::Locked(root.to_owned())),
+        Err(TryLockError::Error(error)) => Err(at(&path)(error)),
+    }
+}
+
+/// Starts a store in a directory that holds none, and gives it its epoch.
+fn begin(root: &Path) -> Result<String, OpenError> {
+    if root.join("db").try_exists().map_err(at(root))? {
+        return Err(OpenError::NotAStore {
+            path: root.to_owned(),
+            why: "it has a directory db, but no file FORMAT; restore FORMAT, or name another data directory"
+                .into(),
+        });
+    }
+    let random = getrandom::u64().map_err(|error| at(root)(io::Error::other(error.to_string())))?;
+    let epoch = format!("{random:016x}");
+    write_format(root, State::Creating, &epoch)?;
+    Ok(epoch)
+}
+
+fn write_format(root: &Path, state: State, epoch: &str) -> Result<(), OpenError> {
+    let state = match state {
+        State::Creating => "creating",
+        State::Ready => "ready",
+    };
+    let text = format!("chinwag store\nformat {FORMAT}\nepoch {epoch}\nstate {state}\n");
+    let (path, new) = (root.join("FORMAT"), root.join("FORMAT.new"));
+    let write = || {
+        let mut file = File::create(&new)?;
+        file.write_all(text.as_bytes())?;
+        file.sync_all()?;
+        fs::rename(&new, &path)?;
+        File::open(root)?.sync_all()
+    };
+    write().map_err(at(&path))
+}
+
+fn read_format(root: &Path) -> Result<Option<(State, String)>, OpenError> {
+    let path = root.join("FORMAT");
+    let text = match fs::read_to_string(&path) {
+        Ok(text) => text,
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+        Err(error) => return Err(at(&path)(error)),
+    };
+    let mut lines = text.lines();
+    let damaged = |why: &str| OpenError::Damaged { path: path.clone(), why: why.into() };
+    if lines.next() != Some("chinwag store") {
+        return Err(damaged("it is not the FORMAT file of a store"));
+    }
+    let mut field = |name: &str| {
+        let value = lines.next().and_then(|line| line.strip_prefix(name)?.strip_prefix(' '));
+        value.ok_or_else(|| damaged(&format!("the line \"{name} …\" is missing")))
+    };
+    let format = field("format")?.parse().map_err(|_| damaged("the format is not a number"))?;
+    if format > FORMAT {
+        return Err(OpenError::NewerFormat { path: root.to_owned(), found: format, known: FORMAT });
+    }
+    let epoch = field("epoch")?.to_owned();
+    match field("state")? {
+        "creating" => Ok(Some((State::Creating, epoch))),
+        "ready" => Ok(Some((State::Ready, epoch))),
+        _ => Err(damaged("the state is unknown")),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn open(root: &Path) -> Result<Layout, OpenError> {
+        Layout::open(root, |db| fs::create_dir_all(db).map_err(at(db))).map(|(layout, ())| layout)
+    }
+
+    #[test]
+    fn a_store_keeps_its_epoch_and_has_one_holder() {
+        let dir = tempfile::tempdir().expect("a directory");
+        let root = dir.path().join("data");
+        let layout = open(&root).expect("new");
+        let epoch = layout.epoch().to_owned();
+        assert_eq!(epoch.len(), 16);
+        assert!(matches!(open(&root), Err(OpenError::Locked(_))));
+        drop(layout);
+        assert_eq!(open(&root).expect("again").epoch(), epoch);
+    }
+
+    #[test]
+    fn an_empty_directory_is_fine_and_foreign_ones_are_left_alone() {
+        let dir = tempfile::tempdir().expect("a directory");
+        fs::create_dir(dir.path().join("lost+found")).expect("made");
+        drop(open(dir.path()).expect("a directory with nothing of ours in it"));
+
+        fs::remove_file(dir.path().join("FORMAT")).expect("removed");
+        fs::write(dir.path().join("db/precious"), "x").expect("written");
+        assert!(matches!(open(dir.path()), Err(OpenError::NotAStore { .. })));
+        assert!(dir.path().join("db/precious").exists());
+    }
+
+    #[test]
+    fn an_interrupted_creation_begins_again() {
+        let dir = tempfile::tempdir().expect("a directory");
+        write_format(dir.path(), State::Creating, "0123456789abcdef").expect("written");
+        fs::create_dir(dir.path().join("db")).expect("made");
+        fs::write(dir.path().join("db/half"), "x").expect("written");
+        let layout = open(dir.path()).expect("begun again");
+        assert_eq!(layout.epoch(), "0123456789abcdef");
+        assert!(!layout.db().join("half").exists());
+    }
+
+    #[test]
+    fn what_is_not_understood_is_refused_and_not_touched() {
+        let dir = tempfile::tempdir().expect("a directory");
+        drop(open(dir.path()).expect("new"));
+        let path = dir.path().join("FORMAT");
+        let good = fs::read_to_string(&path).expect("read");
+        let refused = |text: &str| {
+            fs::write(&path, text).expect("written");
+            let error = open(dir.path()).err().expect(text);
+            assert_eq!(fs::read_to_string(&path).expect("read"), text);
+            error
+        };
+        let newer = refused(&good.replace("format 1", "format 2"));
+        assert!(matches!(newer, OpenError::NewerFormat { found: 2, known: 1, .. }), "{newer}");
+        for text in ["", "hello\n", &good.replace("format 1", "format x"), &good.replace("state ready\n", "")]
+        {
+            let error = refused(text);
+            assert!(matches!(error, OpenError::Damaged { .. }), "{text:?}: {error}");
+        }
+        fs::write(&path, good).expect("written");
+        fs::remove_dir(dir.path().join("db")).expect("removed");
+        assert!(matches!(open(dir.path()), Err(OpenError::NotAStore { .. })));
+    }
+}

@@ -1,0 +1,31 @@
+use std::time::Duration;
+
+/// How an embedded store is to run. The defaults suit a small server.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Options {
+    /// Most sends that may wait for the disk at once; one more is refused as busy.
+    pub queue_max_messages: usize,
+    /// Most bytes of text and data of the sends that wait.
+    pub queue_max_bytes: usize,
+    /// Free bytes that must stay on the disk; below it sends are refused. 0: no reserve.
+    pub disk_reserve_bytes: u64,
+    /// Bytes of memory for the newest messages and the recent keys of hot chats.
+    pub chat_cache_bytes: u64,
+    /// Bytes of memory for blocks read from disk.
+    pub block_cache_bytes: u64,
+    /// How long a commit may take before the store counts as hung.
+    pub commit_max: Duration,
+}
+
+impl Default for Options {
+    fn default() -> Self {
+        Self {
+            queue_max_messages: 8_192,
+            queue_max_bytes: 32 << 20,
+            disk_reserve_bytes: 1 << 30,
+            chat_cache_bytes: 256 << 20,
+            block_cache_bytes: 64 << 20,
+            commit_max: chinwag_model::limits::COMMIT_MAX,
+        }
+    }
+}

@@ -1,0 +1,200 @@
+//! The bounded queue between the tasks that send and the thread that writes.
+
+use super::cell::{ChatCell, KeyHash};
+use crate::{Appended, StoreError};
+use chinwag_model::{Draft, Seq};
+use parking_lot::{Condvar, Mutex};
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering::Relaxed},
+    },
+    time::Duration,
+};
+use tokio::sync::oneshot;
+
+/// When a refused send may come back: time for several commits.
+const RETRY_AFTER: Duration = Duration::from_secs(1);
+
+/// A send on its way to the writer.
+pub(super) struct Item {
+    pub(super) draft: Draft,
+    /// Of its key, where it has one; then the cell has its keys.
+    pub(super) hash: Option<KeyHash>,
+    pub(super) cell: Arc<ChatCell>,
+    pub(super) reply: Reply,
+}
+
+/// What the writer answers a send.
+pub(super) enum Outcome {
+    Done(Appended),
+    /// The key stored this message once, and it is no longer in memory: compare them yourself.
+    Compare(Seq, Draft),
+}
+
+/// Where a send waits for its answer; its place in the queue is free once it has it.
+pub(super) struct Reply {
+    sender: oneshot::Sender<Result<Outcome, StoreError>>,
+    _permit: Permit,
+}
+
+impl Reply {
+    pub(super) fn new(permit: Permit) -> (Self, oneshot::Receiver<Result<Outcome, StoreError>>) {
+        let (sender, receiver) = oneshot::channel();
+        (Self { sender, _permit: permit }, receiver)
+    }
+
+    /// Answers. Whoever went away meanwhile does not hear it.
+    pub(super) fn give(self, answer: Result<Outcome, StoreError>) {
+        drop(self.sender.send(answer));
+    }
+}
+
+/// The queue: what waits, and what is on its way in all.
+pub(super) struct Queue {
+    state: Mutex<State>,
+    wake: Condvar,
+    held: Arc<Held>,
+    max_messages: usize,
+    max_bytes: usize,
+}
+
+#[derive(Default)]
+struct State {
+    items: Vec<Item>,
+    /// The writer sleeps and must be woken.
+    asleep: bool,
+    /// The committer waits for a batch.
+    committer_free: bool,
+    closed: bool,
+}
+
+/// What is on its way, from admission to answer.
+#[derive(Default)]
+struct Held {
+    messages: AtomicUsize,
+    bytes: AtomicUsize,
+}
+
+/// A place in the queue.
+pub(super) struct Permit {
+    held: Arc<Held>,
+    bytes: usize,
+}
+
+impl Drop for Permit {
+    fn drop(&mut self) {
+        self.held.messages.fetch_sub(1, Relaxed);
+        self.held.bytes.fetch_sub(self.bytes, Relaxed);
+    }
+}
+
+/// Why the writer was woken.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Wake {
+    pub(super) committer_free: bool,
+    pub(super) closed: bool,
+}
+
+impl Queue {
+    pub(super) fn new(max_messages: usize, max_bytes: usize) -> Self {
+        let state = State { committer_free: true, ..State::default() };
+        Self { state: Mutex::new(state), wake: Condvar::new(), held: Arc::default(), max_messages, max_bytes }
+    }
+
+    /// Takes a place for a send, or refuses it at once.
+    pub(super) fn admit(&self, draft: &Draft) -> Result<Permit, StoreError> {
+        let bytes = draft.text.as_str().len() + draft.data.as_ref().map_or(0, |data| data.as_str().len());
+        let messages = self.held.messages.fetch_add(1, Relaxed);
+        let held = self.held.bytes.fetch_add(bytes, Relaxed);
+        let permit = Permit { held: self.held.clone(), bytes };
+        if messages >= self.max_messages || held + bytes > self.max_bytes {
+            return Err(StoreError::Busy { retry_after: RETRY_AFTER });
+        }
+        Ok(permit)
+    }
+
+    /// Hands a send to the writer.
+    pub(super) fn push(&self, item: Item) {
+        let mut state = self.state.lock();
+        if state.closed {
+            drop(state);
+            item.reply.give(Err(StoreError::Unavailable("the store is closed".into())));
+            return;
+        }
+        state.items.push(item);
+        self.rouse(&mut state);
+    }
+
+    /// Says that the committer waits for a batch.
+    pub(super) fn committer_is_free(&self) {
+        let mut state = self.state.lock();
+        state.committer_free = true;
+        self.rouse(&mut state);
+    }
+
+    /// Takes no more sends; those that wait are still written.
+    pub(super) fn close(&self) {
+        let mut state = self.state.lock();
+        state.closed = true;
+        self.rouse(&mut state);
+    }
+
+    /// Takes no more sends, and gives back those that wait.
+    pub(super) fn abandon(&self) -> Vec<Item> {
+        let mut state = self.state.lock();
+        state.closed = true;
+        std::mem::take(&mut state.items)
+    }
+
+    fn rouse(&self, state: &mut State) {
+        if std::mem::take(&mut state.asleep) {
+            self.wake.notify_one();
+        }
+    }
+
+    /// Waits, at most `longest`, for sends, for the end, or, where the writer has a batch to give, for the committer.
+    ///
+    /// What waits is put into `items`, which is empty.
+    pub(super) fn wait(&self, items: &mut Vec<Item>, has_batch: bool, longest: Duration) -> Wake {
+        let mut state = self.state.lock();
+        let done = state.closed && state.committer_free;
+        if state.items.is_empty() && !(has_batch && state.committer_free) && !done {
+            state.asleep = true;
+            self.wake.wait_for(&mut state, longest);
+            state.asleep = false;
+        }
+        std::mem::swap(&mut state.items, items);
+        Wake { committer_free: state.committer_free, closed: state.closed }
+    }
+
+    /// Says that the committer was given a batch.
+    pub(super) fn committer_is_busy(&self) {
+        self.state.lock().committer_free = false;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use chinwag_model::{Chat, Side, Text};
+
+    fn draft(len: usize) -> Draft {
+        let chat = Chat::parse("a:b").expect("valid").0;
+        let text = Text::parse("x".repeat(len), len).expect("valid");
+        Draft { chat, sender: Side::First, text, key: None, data: None }
+    }
+
+    #[test]
+    fn it_holds_what_it_says_and_refuses_one_more() {
+        let queue = Queue::new(3, 100);
+        let permits: Vec<_> = (0..3).map(|_| queue.admit(&draft(10)).expect("room")).collect();
+        assert!(matches!(queue.admit(&draft(1)), Err(StoreError::Busy { .. })), "a fourth message");
+        drop(permits);
+        let first = queue.admit(&draft(60)).expect("room again");
+        assert!(matches!(queue.admit(&draft(41)), Err(StoreError::Busy { .. })), "a byte too many");
+        let second = queue.admit(&draft(40)).expect("exactly full");
+        drop((first, second));
+        assert_eq!((queue.held.messages.load(Relaxed), queue.held.bytes.load(Relaxed)), (0, 0));
+    }
+}

@@ -1,0 +1,92 @@
+//! The engine, and the two tables that it holds. Only this file and its callers beside it know fjall.
+
+use super::{Options, changes, journal, layout::OpenError};
+use chinwag_model::Ts;
+use fjall::{
+    Database, Keyspace, KeyspaceCreateOptions, OwnedWriteBatch, PersistMode,
+    config::{CompressionPolicy, FilterPolicy},
+};
+use std::path::Path;
+
+/// Size at which a table in memory is written out, in bytes.
+const MEMTABLE_MAX_BYTES: u64 = 32 << 20;
+/// Bytes of journals on disk at which the tables that hold on to the oldest are written out.
+const JOURNALS_MAX_BYTES: u64 = 256 << 20;
+
+/// The open engine. Clones share it.
+#[derive(Clone)]
+pub(super) struct Tables {
+    db: Database,
+    /// A row a message: see [`super::record`].
+    pub(super) messages: Keyspace,
+    /// A row a batch: see [`changes`].
+    pub(super) changes: Keyspace,
+}
+
+impl Tables {
+    /// Opens the engine in its directory, after a look at its journals.
+    pub(super) fn open(dir: &Path, options: &Options) -> Result<Self, OpenError> {
+        journal::examine(dir)?;
+        let open = || {
+            let db = Database::builder(dir)
+                .cache_size(options.block_cache_bytes)
+                .max_journaling_size(JOURNALS_MAX_BYTES)
+                .worker_threads(2)
+                .open()?;
+            let messages = db.keyspace("messages", || table().filter_policy(FilterPolicy::disabled()))?;
+            let changes = db.keyspace("changes", || table().filter_policy(FilterPolicy::disabled()))?;
+            Ok(Self { db, messages, changes })
+        };
+        open().map_err(|error: fjall::Error| match error {
+            fjall::Error::Io(source) => OpenError::Io { path: dir.to_owned(), source },
+            error => OpenError::Engine { path: dir.to_owned(), why: error.to_string() },
+        })
+    }
+
+    /// An empty batch that syncs when it is committed.
+    pub(super) fn batch(&self, rows: usize) -> OwnedWriteBatch {
+        OwnedWriteBatch::with_capacity(self.db.clone(), rows).durability(Some(PersistMode::SyncData))
+    }
+
+    /// Writes a batch and syncs it; readers see it once it is on disk.
+    pub(super) fn commit(rows: OwnedWriteBatch) -> fjall::Result<()> {
+        rows.commit()
+    }
+
+    /// Asks whether the engine can still write.
+    pub(super) fn ask(&self) -> fjall::Result<()> {
+        self.db.persist(PersistMode::Buffer)
+    }
+
+    /// Syncs all that was written.
+    pub(super) fn sync(&self) -> fjall::Result<()> {
+        self.db.persist(PersistMode::SyncAll)
+    }
+
+    /// The latest time that was given out; 0 in a new store.
+    pub(super) fn last_ts(&self) -> Result<Ts, String> {
+        match self.changes.last_key_value() {
+            None => Ok(Ts(0)),
+            Some(row) => {
+                let key = row.key().map_err(|error| error.to_string())?;
+                changes::decode_key(&key).map_err(|wrong| format!("the change log: {wrong}"))
+            }
+        }
+    }
+
+    /// How many rows there are, about.
+    pub(super) fn rows_estimate(&self) -> u64 {
+        (self.messages.approximate_len() + self.changes.approximate_len()) as u64
+    }
+
+    /// Whether a row of the change log is its last.
+    pub(super) fn is_newest_change(&self, key: &[u8]) -> bool {
+        self.changes.last_key_value().and_then(|row| row.key().ok()).is_none_or(|last| *last == *key)
+    }
+}
+
+fn table() -> KeyspaceCreateOptions {
+    KeyspaceCreateOptions::default()
+        .max_memtable_size(MEMTABLE_MAX_BYTES)
+        .data_block_compression_policy(CompressionPolicy::disabled())
+}

@@ -1,0 +1,111 @@
+//! Random sends, repeats, pages and restarts against the store and the model, which must answer alike.
+
+use crate::backends::{Embedded, Memory};
+use chinwag_model::{Data, Direction, Draft, ManualClock, Ts};
+use chinwag_store::{
+    Store,
+    contract::{Backend, START, draft, keyed, query},
+};
+use proptest::{prelude::*, test_runner::TestCaseResult};
+use std::{sync::Arc, time::Duration};
+
+#[derive(Debug, Clone)]
+enum Step {
+    Send { chat: usize, sender: bool, text: u8, key: Option<u8>, data: Option<u8> },
+    Page { chat: usize, from: u64, reverse: bool, limit: usize },
+    Burst { chat: usize, count: usize },
+    Pass { seconds: u64 },
+    SetBack { seconds: u64 },
+    Reopen,
+}
+
+const CHATS: [(&str, [&str; 2]); 4] =
+    [("a:b", ["a", "b"]), ("b:a", ["a", "b"]), ("a:c", ["a", "c"]), ("me:me", ["me", "me"])];
+
+fn step() -> impl Strategy<Value = Step> {
+    let chat = 0..CHATS.len();
+    prop_oneof![
+        12 => (chat.clone(), any::<bool>(), 0..4_u8, prop::option::of(0..6_u8), prop::option::weighted(0.2, 0..2_u8))
+            .prop_map(|(chat, sender, text, key, data)| Step::Send { chat, sender, text, key, data }),
+        8 => (chat.clone(), prop_oneof![0..100_u64, Just((1 << 53) - 1)], any::<bool>(), 0..50_usize)
+            .prop_map(|(chat, from, reverse, limit)| Step::Page { chat, from, reverse, limit }),
+        2 => (chat, 1..60_usize).prop_map(|(chat, count)| Step::Burst { chat, count }),
+        2 => (0..60 * 60 * 30_u64).prop_map(|seconds| Step::Pass { seconds }),
+        1 => (0..60 * 60 * 2_u64).prop_map(|seconds| Step::SetBack { seconds }),
+        1 => Just(Step::Reopen),
+    ]
+}
+
+fn send(chat: usize, sender: bool, text: u8, key: Option<u8>, data: Option<u8>) -> Draft {
+    let (name, users) = CHATS[chat];
+    let (user, text) = (users[usize::from(sender)], format!("text {text}"));
+    let draft = match key {
+        Some(key) => keyed(name, user, &text, &format!("key{key}")),
+        None => draft(name, user, &text),
+    };
+    let data = data.map(|n| Data::from_compact(format!("{{\"n\":{n}}}")).expect("small"));
+    Draft { data, ..draft }
+}
+
+async fn compare(backend: &Embedded, steps: &[Step]) -> TestCaseResult {
+    let clock = Arc::new(ManualClock::at(START));
+    let model = Memory.open(clock.clone());
+    let mut store: Arc<dyn Store> = backend.open(clock.clone());
+    let mut wall = START.0;
+    for step in steps {
+        match *step {
+            Step::Send { chat, sender, text, key, data } => {
+                let draft = send(chat, sender, text, key, data);
+                prop_assert_eq!(store.append(draft.clone()).await, model.append(draft).await);
+            }
+            Step::Burst { chat, count } => {
+                for n in 0..count {
+                    let draft = send(chat, n % 3 == 0, 9, None, None);
+                    prop_assert_eq!(store.append(draft.clone()).await, model.append(draft).await);
+                }
+            }
+            Step::Page { chat, from, reverse, limit } => {
+                let direction = if reverse { Direction::Reverse } else { Direction::Forward };
+                let query = query(CHATS[chat].0, from, direction, limit);
+                prop_assert_eq!(store.page(query.clone()).await, model.page(query).await);
+            }
+            Step::Pass { seconds } => {
+                clock.advance(Duration::from_secs(seconds));
+                wall += seconds * 1_000_000;
+            }
+            Step::SetBack { seconds } => {
+                wall -= seconds * 1_000_000;
+                clock.step_to(Ts(wall));
+            }
+            Step::Reopen => {
+                store.close().await.expect("closed");
+                drop(store);
+                store = backend.open(clock.clone());
+            }
+        }
+    }
+    store.close().await.expect("closed");
+    drop(store);
+    let report = chinwag_store::embedded::check(backend.path(), &mut |_| {}).expect("checked");
+    prop_assert_eq!(report.problems, Vec::<String>::new());
+    Ok(())
+}
+
+fn run(backend: impl Fn() -> Embedded, steps: &[Step]) -> TestCaseResult {
+    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build();
+    runtime.expect("a runtime").block_on(compare(&backend(), steps))
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 48, max_shrink_iters: 200, failure_persistence: None, ..ProptestConfig::default() })]
+
+    #[test]
+    fn the_store_answers_as_the_model(steps in prop::collection::vec(step(), 1..120)) {
+        run(Embedded::new, &steps)?;
+    }
+
+    #[test]
+    fn the_store_answers_as_the_model_without_cache(steps in prop::collection::vec(step(), 1..120)) {
+        run(Embedded::without_cache, &steps)?;
+    }
+}
