@@ -1,0 +1,98 @@
+//! An I/O error on the Nth write or sync, for N = 1, 2, … until a whole run, from the first start to its stop, has no Nth.
+
+use crate::{
+    child::{Server, check_store, serve},
+    faulty_disk,
+    ledger::{Ledger, Outcome, Send},
+    load::{repeat, try_send},
+    random::full,
+};
+use rustix::process::Signal;
+use std::{path::Path, time::Instant};
+
+/// Sends of a run, one after the other, each a commit of its own.
+const SENDS: usize = 20;
+
+#[test]
+fn an_error_on_any_write_loses_nothing() {
+    // All of them, or every seventh where there is less time.
+    let step = if full() { 1 } else { 7 };
+    let mut failed_at = Vec::new();
+    for fail_at in (1..).step_by(step) {
+        if !fails_well(fail_at) {
+            println!("errors on {} of {fail_at} writes and syncs", failed_at.len());
+            let enough = failed_at.len() * step > SENDS * 2;
+            assert!(enough, "a run has at least a write and a sync a send; these failed: {failed_at:?}");
+            return;
+        }
+        failed_at.push(fail_at);
+    }
+}
+
+/// One run. Whether its Nth write came at all.
+fn fails_well(fail_at: usize) -> bool {
+    let directory = tempfile::tempdir().expect("a directory");
+    let (data, failed) = (directory.path().join("data"), directory.path().join("failed"));
+    let mut command = serve(&data);
+    faulty_disk::lay_under(&mut command, &data);
+    command.env("FAULTY_DISK_FAIL_AT", fail_at.to_string()).env("FAULTY_DISK_FAILED", &failed);
+    let server = Server::spawn(command);
+    let mut ledger = Ledger::default();
+    let printed = run(server, fail_at, &failed, &mut ledger);
+
+    // The disk is well again: whatever was acknowledged is there, and what was not is settled by its key.
+    let server = Server::start(&data);
+    ledger.verify(&server);
+    let mut connection = server.connect();
+    for send in ledger.sends.iter_mut().filter(|send| send.key.is_some()) {
+        if !matches!(send.outcome, Outcome::Stored(..)) {
+            try_send(&mut connection, send).expect("an answer");
+        }
+        repeat(&mut connection, send).unwrap_or_else(|error| panic!("write {fail_at}: {error}\n{printed}"));
+    }
+    ledger.verify(&server);
+    server.stop();
+    check_store(&data);
+    failed.exists()
+}
+
+/// Sends until the server ends, and sees it end as it should. What it printed.
+fn run(server: Server, fail_at: usize, failed: &Path, ledger: &mut Ledger) -> String {
+    let started = server.address_unless_it_ends();
+    if let Some(mut connection) = started.and_then(|_| server.try_connect()) {
+        for number in 0..SENDS {
+            let key = (number % 2 == 0).then(|| format!("key-{number}"));
+            let mut send = Send {
+                chat: "apple:banana".into(),
+                sender: "apple".into(),
+                text: format!("{number} of the run whose write {fail_at} fails"),
+                key,
+                began: Instant::now(),
+                outcome: Outcome::Unknown,
+            };
+            let answered = try_send(&mut connection, &mut send);
+            ledger.sends.push(send);
+            if answered.is_err() {
+                break;
+            }
+        }
+    }
+    if !failed.exists() {
+        // It has not come yet; it may as the server stops.
+        server.signal(Signal::TERM);
+    }
+    let (status, printed) =
+        server.await_end(&format!("the server to end by itself after write {fail_at} failed"));
+    if failed.exists() {
+        let all_stored = ledger.sends.iter().all(|send| matches!(send.outcome, Outcome::Stored(..)));
+        let none_was_harmed = started.is_some() && all_stored;
+        assert!(
+            status.code().is_some_and(|code| code != 0) || none_was_harmed,
+            "write {fail_at}: {status}\n{printed}"
+        );
+        assert!(!printed.contains("panicked at"), "write {fail_at} made it panic:\n{printed}");
+    } else {
+        assert_eq!(status.code(), Some(0), "{printed}");
+    }
+    printed
+}

@@ -1,0 +1,21 @@
+//! The long tests: the real executable in a process of its own, killed, starved and cut off under load.
+//!
+//! They go through the front door alone, sockets, signals and files, and with a client of their own, so that a fault
+//! which server and client share cannot hide. `CHINWAG_TEST_ROUNDS` says how often the random ones go round (5 unless
+//! set), `CHINWAG_TEST_SEED` which way; `CHINWAG_TEST_FULL=1` makes what cannot run a failure.
+
+mod child;
+mod disk;
+mod faulty_disk;
+mod http;
+mod io_error;
+mod kill;
+mod ledger;
+mod load;
+mod power;
+mod random;
+mod readme;
+mod small_disk;
+mod stop;
+mod texts;
+mod watchdog;
