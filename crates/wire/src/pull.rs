@@ -122,7 +122,7 @@ mod tests {
         fn a_query_string_and_its_json_ask_the_same(
             chat in "[\\PC&&[^:]]{1,8}:[\\PC&&[^:]]{1,8}", limit in any::<u64>(), cursor in any::<u64>(), reverse: bool,
         ) {
-            let encoded: String = chat.bytes().map(|byte| format!("%{byte:02x}")).collect();
+            let encoded = chat.bytes().map(|byte| format!("%{byte:02x}")).collect::<Vec<_>>().concat();
             let query = format!("reverse={reverse}&chat={encoded}&cursor={cursor}&limit={limit}");
             let request =
                 PullRequest { chat: chat.into(), limit: Some(limit), cursor: Some(cursor), reverse: Some(reverse) };
