@@ -6,10 +6,12 @@
 
 use bytes::BytesMut;
 use chinwag_model::{
-    Chat, Direction, Message, Page, PageQuery, Place, Seq, Side, Ts, limits::PAGE_MAX_MESSAGES,
+    Chat, Direction, Message, Page, PageQuery, Place, Seq, Side, Ts,
+    limits::{PAGE_MAX_BYTES, PAGE_MAX_MESSAGES, TEXT_HARD_MAX_BYTES},
 };
 use chinwag_store::embedded::{changes, record};
 use chinwag_wire::{PullRequest, SendRequest, WireMessage, encode_message, parse_header_key};
+use serde_json::Value;
 use std::{convert::Infallible, sync::Arc};
 
 /// A target.
@@ -29,24 +31,23 @@ pub const TARGETS: [(&str, Target); 7] = [
 /// A send's body: what is taken is within the bounds, and its reply reads back as what was sent.
 pub fn send(body: &[u8]) {
     let Ok(request) = SendRequest::parse(body) else { return };
+    let sent_data = request.data.map(|data| serde_json::from_str::<Value>(data.get()));
     let Ok((draft, spelling)) = request.into_draft(None, 1_000) else { return };
     assert!((1..=1_000).contains(&draft.text.as_str().len()));
     assert!(draft.data.as_ref().is_none_or(|data| data.as_str().len() <= 4_096));
-    let text = draft.text.as_str().to_owned();
-    let message = Message {
-        chat: draft.chat,
-        seq: Seq(1),
-        ts: Ts(1),
+    let sent = Message {
         sender: draft.sender,
-        text: draft.text.into_boxed(),
         key: draft.key,
         data: draft.data,
-        revision: None,
+        ..message(&draft.chat, draft.text.as_str().to_owned())
     };
-    let json = encode_message(&message, spelling);
+    let json = encode_message(&sent, spelling);
     let read: WireMessage<'_> = serde_json::from_slice(&json).expect("a reply is JSON");
-    assert_eq!((&*read.text, &*read.chat), (&*text, &*message.chat.spelled(spelling)));
-    assert_eq!(read.key.as_deref(), message.key.as_ref().map(chinwag_model::SendKey::as_str));
+    assert_eq!((&*read.text, &*read.chat), (&*sent.text, &*sent.chat.spelled(spelling)));
+    assert_eq!(read.key.as_deref(), sent.key.as_ref().map(chinwag_model::SendKey::as_str));
+    // Data that is taken is data that every reader can take.
+    let read_data = read.data.map(|data| serde_json::from_str(data.get()).expect("data is JSON"));
+    assert_eq!(read_data, sent_data.map(|data| data.expect("what was sent is JSON")));
 }
 
 /// A pull's body.
@@ -79,40 +80,42 @@ pub fn header_key(value: &[u8]) {
     }
 }
 
-/// A cursor, a direction, a limit and a chat of some length: the page is the one that a plain list gives.
+/// A cursor, a direction, a limit and a chat: the page is the one that a plain list gives.
+///
+/// The third byte's lowest bit is the direction, its highest makes the messages so large that the bound on a page's bytes
+/// is met, and the bits between say how many of the oldest messages retention has removed.
 pub fn paging(bytes: &[u8]) {
-    let [count, limit, direction, cursor @ ..] = bytes else { return };
+    let [count, limit, shape, cursor @ ..] = bytes else { return };
     let Some(cursor) = cursor.first_chunk().map(|bytes| u64::from_le_bytes(*bytes)) else { return };
     let Ok(from) = Place::parse(cursor) else { return };
     let (chat, _) = Chat::parse("a:b").expect("valid");
-    let count = u64::from(*count);
-    let direction = if direction % 2 == 0 { Direction::Forward } else { Direction::Reverse };
-    let query = PageQuery::new(chat.clone(), from, direction, usize::from(*limit));
-    let (expected, left): (Vec<u64>, bool) = match direction {
-        Direction::Forward => {
-            let all: Vec<_> = (1..=count).filter(|&seq| seq > cursor).collect();
-            (all.iter().copied().take(query.limit).collect(), all.len() > query.limit)
-        }
-        Direction::Reverse => {
-            let all: Vec<_> = (1..=count).rev().filter(|&seq| cursor == 0 || seq <= cursor).collect();
-            (all.iter().copied().take(query.limit).collect(), all.len() > query.limit)
-        }
+    let (first, last) = (u64::from(shape >> 1 & 63) + 1, u64::from(*count));
+    let direction = if shape % 2 == 0 { Direction::Forward } else { Direction::Reverse };
+    let template = message(&chat, if *shape < 128 { "x".into() } else { "x".repeat(TEXT_HARD_MAX_BYTES) });
+    let query = PageQuery::new(chat, from, direction, usize::from(*limit));
+
+    let all: Vec<u64> = match direction {
+        Direction::Forward => (first..=last).filter(|&seq| seq > cursor).collect(),
+        Direction::Reverse => (first..=last).rev().filter(|&seq| cursor == 0 || seq <= cursor).collect(),
     };
-    let (first, last) = (Seq(1), Seq(count));
-    let message = |seq| Ok::<_, Infallible>(Arc::new(plain(&chat, Seq(seq))));
-    let page = match query.begin(first, last) {
-        None => Page::default(),
-        Some(begin) if direction == Direction::Forward => {
-            Page::fill(&query, first, last, (begin.0..=count).map(message)).expect("no error")
+    let held = all.len().min(query.limit).min(PAGE_MAX_BYTES / template.weight());
+    let next = (held < all.len()).then(|| if shape % 2 == 0 { all[held - 1] } else { all[held - 1] - 1 });
+
+    let stored = |seq| Ok::<_, Infallible>(Arc::new(Message { seq: Seq(seq), ..template.clone() }));
+    let page = match query.begin(Seq(first), Seq(last)) {
+        None => Ok(Page::default()),
+        Some(Seq(begin)) if shape % 2 == 0 => {
+            Page::fill(&query, Seq(first), Seq(last), (begin..=last).map(stored))
         }
-        Some(begin) => Page::fill(&query, first, last, (1..=begin.0).rev().map(message)).expect("no error"),
-    };
-    let seqs: Vec<_> = page.messages.iter().map(|message| message.seq.0).collect();
-    assert_eq!((seqs, page.next.is_some()), (expected.clone(), left), "{query:?} of {count}");
-    if let (Some(next), Some(&end)) = (page.next, expected.last()) {
-        let place = if direction == Direction::Forward { end } else { end - 1 };
-        assert_eq!(next.get(), place);
+        Some(Seq(begin)) => Page::fill(&query, Seq(first), Seq(last), (first..=begin).rev().map(stored)),
     }
+    .expect("no error");
+    let seqs: Vec<_> = page.messages.iter().map(|message| message.seq.0).collect();
+    assert_eq!(
+        (seqs, page.next.map(Place::get)),
+        (all[..held].to_vec(), next),
+        "{query:?} of {first}..={last}"
+    );
 }
 
 /// A stored row, its key's length first: what is read is what would be written, and nothing else is taken.
@@ -154,13 +157,13 @@ pub fn change_row(bytes: &[u8]) {
     assert_eq!(changes::decode(key, &row[place.value]), Ok(read));
 }
 
-fn plain(chat: &Chat, seq: Seq) -> Message {
+fn message(chat: &Chat, text: String) -> Message {
     Message {
         chat: chat.clone(),
-        seq,
-        ts: Ts(seq.0),
+        seq: Seq(1),
+        ts: Ts(1),
         sender: Side::First,
-        text: "x".into(),
+        text: text.into(),
         key: None,
         data: None,
         revision: None,
