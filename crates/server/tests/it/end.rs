@@ -6,6 +6,7 @@ use crate::{
     wire::{get, hello, post, within},
 };
 use chinwag::lifecycle::RunError;
+use chinwag_store::fault::{Fault, FaultyStore};
 use std::{sync::Arc, time::Duration};
 use tokio::net::TcpStream;
 
@@ -103,4 +104,23 @@ async fn a_store_that_fails_ends_the_server_after_its_last_replies() {
         assert_eq!(server.ended().await, Err(RunError::StoreFailed("the disk of /secret".into())));
         assert!(!stage.is_closed(), "a failed store is not to be closed");
     }
+}
+
+#[tokio::test]
+async fn a_store_that_fails_does_not_wait_for_what_hangs() {
+    let store = Arc::new(FaultyStore::new(Setup::memory().store));
+    store.plan(1, Fault::Delay);
+    let stage = Stage::new(store.clone());
+    stage.release(1);
+    let server = Setup::on(stage.clone()).start().await;
+    let mut stuck = server.connect().await;
+    stuck.write(post("/api/send", hello("stuck"))).await;
+    within("the store to be called", async {
+        while store.calls() == 0 {
+            tokio::task::yield_now().await;
+        }
+    })
+    .await;
+    stage.fail();
+    assert_eq!(server.ended().await, Err(RunError::StoreFailed("the disk of /secret".into())));
 }

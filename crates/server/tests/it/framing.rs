@@ -103,6 +103,25 @@ async fn a_client_that_asks_before_it_sends() {
 }
 
 #[tokio::test]
+async fn requests_that_come_a_byte_at_a_time() {
+    let server = Setup::memory().start().await;
+    let mut connection = server.connect().await;
+    let chunks = "3\r\n{\"c\r\n6;ext=1\r\nhat\":\"\r\n1f\r\na:b\",\"text\":\"x\",\"sender\":\"a\"}  \r\n0\r\nX-Trailer: 1\r\n\r\n";
+    let mut chunked = request("POST /api/send", &[JSON, "Transfer-Encoding: chunked"], "");
+    chunked.extend_from_slice(chunks.as_bytes());
+    for request in [chunked, post("/api/send", r#"{"chat":"a:b","text":"y","sender":"b"}"#)] {
+        for byte in request {
+            connection.write([byte]).await;
+            tokio::task::yield_now().await;
+        }
+        connection.reply().await.ok();
+    }
+    let page = connection.ask(get("/api/pull?chat=a:b")).await.ok();
+    assert_eq!((&page["messages"][0]["text"], &page["messages"][1]["text"]), (&json!("x"), &json!("y")));
+    server.stop().await;
+}
+
+#[tokio::test]
 async fn pipelined_requests_are_answered_in_order() {
     let server = Setup::embedded().start().await;
     let mut connection = server.connect().await;

@@ -4,7 +4,12 @@ use crate::{
     server::{Server, Setup},
     wire::{JSON, get, hello, post, request},
 };
+use chinwag_store::{
+    StoreError,
+    fault::{Fault, FaultyStore},
+};
 use serde_json::Value;
+use std::{sync::Arc, time::Duration};
 
 async fn with_messages(setup: Setup, messages: usize) -> Server {
     let server = setup.start().await;
@@ -88,4 +93,21 @@ async fn the_default_limit_and_places_past_the_end() {
         }
         server.stop().await;
     }
+}
+
+#[tokio::test]
+async fn what_the_store_cannot_read() {
+    let store = FaultyStore::new(Setup::memory().store);
+    store.plan(1, Fault::Fail(StoreError::Busy { retry_after: Duration::ZERO }));
+    store.plan(2, Fault::Fail(StoreError::Damaged("/secret".into())));
+    let server = Setup::on(Arc::new(store)).start().await;
+    let mut connection = server.connect().await;
+    let busy = connection.ask(get("/api/pull?chat=a:b")).await;
+    busy.refused(503, "overloaded", "");
+    assert_eq!(busy.header("retry-after"), Some("1"));
+    let damaged = connection.ask(get("/api/pull?chat=a:b")).await;
+    damaged.refused(500, "internal", "");
+    assert!(!String::from_utf8_lossy(&damaged.body).contains("secret"));
+    connection.ask(get("/api/pull?chat=a:b")).await.ok();
+    server.stop().await;
 }
