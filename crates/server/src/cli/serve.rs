@@ -21,6 +21,15 @@ use tokio::net::{TcpListener, TcpSocket};
 /// Connections that the kernel may hold until they are accepted; it takes less where it is set to.
 const BACKLOG_CONNECTIONS: u32 = 4_096;
 
+pub(super) const EXAMPLES: &str = "\
+Examples:
+  chinwag serve --data /var/lib/chinwag
+  chinwag serve --config /etc/chinwag.toml --log-format json
+  chinwag serve --listen 0.0.0.0:8080 --auth open   everyone who reaches it may do everything
+
+SIGTERM lets requests under way finish and ends it in order; a second one ends it at once.
+Exit codes: 0 ended in order, 1 the store failed, 2 it could not start.";
+
 pub(super) async fn run(flags: &Flags) -> Result<(), CliError> {
     let config = load(flags)?;
     config.check_open()?;

@@ -111,7 +111,7 @@ impl Kind {
         match self {
             Self::Address => "an IP address and a port, such as 127.0.0.1:8080 or [::1]:8080".into(),
             Self::Path => "a path".into(),
-            Self::Choice(words) => words.join(" or "),
+            Self::Choice(words) => format!("\"{}\"", words.join("\" or \"")),
             Self::LogFilter => {
                 "off, error, warn, info, debug or trace, also by part, such as info,chinwag_store=debug"
                     .into()
