@@ -7,7 +7,7 @@ use std::{
     path::Path,
 };
 
-const MUTATIONS: usize = 20_000;
+const MUTATIONS: usize = 100_000;
 /// Pieces that the parsers look out for.
 const PIECES: [&[u8]; 16] = [
     b"\"",

@@ -1,0 +1,50 @@
+//! `chinwag health`, for health checks where there is no curl.
+
+use super::{CliError, ServerArgs, load, output::Output};
+use crate::config::Flags;
+use chinwag_client::{Client, Options};
+use clap::Args;
+use std::{
+    net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr},
+    time::Duration,
+};
+
+/// Shorter than the time-out of any supervisor's health check.
+const TIMEOUT: Duration = Duration::from_secs(2);
+
+#[derive(Debug, Args)]
+#[command(after_help = "Exit codes: 0 it takes writes, 1 it does not, or does not answer within 2 s.")]
+pub(super) struct HealthArgs {
+    #[arg(
+        long,
+        value_name = "URL",
+        value_hint = clap::ValueHint::Url,
+        help = "Address of the server [env: CHINWAG_SERVER] [default: the address of CHINWAG_LISTEN, on this machine]"
+    )]
+    server: Option<String>,
+}
+
+pub(super) async fn run(args: &HealthArgs) -> Result<(), CliError> {
+    let server = ServerArgs { server: args.server.clone() };
+    let url = match server.said()? {
+        Some(url) => url,
+        None => format!("http://{}", reachable(load(&Flags::default())?.settings().listen)),
+    };
+    let options = Options { connect_timeout: TIMEOUT, try_timeout: TIMEOUT, ..Options::default() };
+    let client = Client::with(&url, options).map_err(|error| CliError::Usage(error.to_string()))?;
+    let server = ServerArgs { server: Some(url) };
+    client.ready().await.map_err(|error| CliError::of_client(&error, &server))?;
+    let mut output = Output::new();
+    output.line("ready")?;
+    output.flush()
+}
+
+/// A server that listens on every address is reached by loopback.
+fn reachable(listen: SocketAddr) -> SocketAddr {
+    let ip = match listen.ip() {
+        IpAddr::V4(ip) if ip.is_unspecified() => Ipv4Addr::LOCALHOST.into(),
+        IpAddr::V6(ip) if ip.is_unspecified() => Ipv6Addr::LOCALHOST.into(),
+        ip => ip,
+    };
+    SocketAddr::new(ip, listen.port())
+}

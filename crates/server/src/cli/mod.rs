@@ -1,0 +1,183 @@
+//! The command line: one file a subcommand, each a thin face over what the rest of the program does.
+//!
+//! Exit codes: 0 done, 1 the server refused or problems were found, 2 wrong use or it could not start.
+
+mod check;
+mod config;
+mod health;
+mod output;
+mod pull;
+mod send;
+mod serve;
+mod time;
+
+use crate::config::{Config, ConfigError, Flags, SERVER_VARIABLE};
+use chinwag_client::ClientError;
+use clap::{Args, CommandFactory as _, Parser, Subcommand};
+use output::Output;
+use std::{io, process::ExitCode};
+
+const EXAMPLES: &str = "\
+Examples:
+  chinwag                                     serve on http://127.0.0.1:8080, data in ./chinwag-data
+  chinwag send apple:banana 'Hello!' --as apple
+  chinwag pull apple:banana --reverse
+  chinwag config                              what is in force, and where each value came from
+
+Every setting is also a variable (CHINWAG_LISTEN) and a line of a TOML file (listen = \"127.0.0.1:8080\").";
+
+/// An instant-messaging server that runs beside your application.
+///
+/// Without a command it serves.
+#[derive(Debug, Parser)]
+#[command(name = "chinwag", version, args_conflicts_with_subcommands = true, after_help = EXAMPLES)]
+struct Cli {
+    #[command(subcommand)]
+    command: Option<Command>,
+    #[command(flatten)]
+    serve: Flags,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Run the server.
+    Serve {
+        #[command(flatten)]
+        flags: Flags,
+    },
+    /// Send a message.
+    Send(send::SendArgs),
+    /// Read the messages of a chat.
+    Pull(pull::PullArgs),
+    /// Read a whole store and verify it; no server may have it open.
+    Check(check::CheckArgs),
+    /// Ask a server whether it is ready.
+    Health(health::HealthArgs),
+    /// Print the settings in force and where each came from.
+    Config(config::ConfigArgs),
+    /// Print a script that completes this command line in a shell.
+    #[command(
+        after_help = "Example:\n  chinwag completions bash > ~/.local/share/bash-completion/completions/chinwag"
+    )]
+    Completions {
+        /// Which shell.
+        shell: clap_complete::Shell,
+    },
+}
+
+/// Where the server is, for the commands that are its clients.
+#[derive(Debug, Args)]
+struct ServerArgs {
+    /// Address of the server [env: `CHINWAG_SERVER`] [default: <http://127.0.0.1:8080>].
+    #[arg(
+        long,
+        value_name = "URL",
+        value_hint = clap::ValueHint::Url,
+        help = "Address of the server [env: CHINWAG_SERVER] [default: http://127.0.0.1:8080]"
+    )]
+    server: Option<String>,
+}
+
+impl ServerArgs {
+    /// What was said, by flag or variable.
+    fn said(&self) -> Result<Option<String>, CliError> {
+        match (&self.server, std::env::var(SERVER_VARIABLE)) {
+            (Some(server), _) => Ok(Some(server.clone())),
+            (None, Ok(server)) => Ok(Some(server)),
+            (None, Err(std::env::VarError::NotPresent)) => Ok(None),
+            (None, Err(error)) => Err(CliError::Usage(format!("{SERVER_VARIABLE}: {error}"))),
+        }
+    }
+
+    fn url(&self) -> Result<String, CliError> {
+        Ok(self.said()?.unwrap_or_else(|| "http://127.0.0.1:8080".to_owned()))
+    }
+
+    fn client(&self) -> Result<chinwag_client::Client, CliError> {
+        let url = self.url()?;
+        chinwag_client::Client::new(&url).map_err(|error| CliError::Usage(error.to_string()))
+    }
+}
+
+/// Why a command did not do what it should.
+#[derive(Debug)]
+enum CliError {
+    /// The server refused, or something is wrong with what was looked at: 1.
+    Refused(String),
+    /// Used wrongly, or it can't start: 2.
+    Usage(String),
+    /// Whoever read its output has gone; nothing to tell anyone.
+    PipeClosed,
+}
+
+impl From<io::Error> for CliError {
+    fn from(error: io::Error) -> Self {
+        match error.kind() {
+            io::ErrorKind::BrokenPipe => Self::PipeClosed,
+            _ => Self::Refused(format!("the output can't be written: {error}")),
+        }
+    }
+}
+
+impl From<ConfigError> for CliError {
+    fn from(error: ConfigError) -> Self {
+        Self::Usage(error.to_string())
+    }
+}
+
+impl CliError {
+    /// A failed request to the server at `url`.
+    fn of_client(error: &ClientError, server: &ServerArgs) -> Self {
+        let hint = match error {
+            ClientError::Request(_) => return Self::Usage(error.to_string()),
+            _ if error.problem().is_some() => String::new(),
+            _ => server.url().map(|url| format!(" (at {url}; --server names another)")).unwrap_or_default(),
+        };
+        Self::Refused(format!("{}{hint}", output::escaped(&error.to_string())))
+    }
+}
+
+/// Runs the command line of this process.
+pub async fn run() -> ExitCode {
+    let Cli { command, serve } = Cli::parse();
+    let result = match command.unwrap_or(Command::Serve { flags: serve }) {
+        Command::Serve { flags } => serve::run(&flags).await,
+        Command::Send(args) => send::run(args).await,
+        Command::Pull(args) => pull::run(args).await,
+        Command::Check(args) => check::run(args),
+        Command::Health(args) => health::run(&args).await,
+        Command::Config(args) => config::run(&args),
+        Command::Completions { shell } => completions(shell),
+    };
+    match result {
+        Ok(()) | Err(CliError::PipeClosed) => ExitCode::SUCCESS,
+        Err(CliError::Refused(why)) => fail(&why, 1),
+        Err(CliError::Usage(why)) => fail(&why, 2),
+    }
+}
+
+fn fail(why: &str, code: u8) -> ExitCode {
+    output::tell(&format!("chinwag: {why}"));
+    ExitCode::from(code)
+}
+
+/// The settings of this process.
+fn load(flags: &Flags) -> Result<Config, CliError> {
+    Ok(Config::load(flags, std::env::vars_os())?)
+}
+
+fn completions(shell: clap_complete::Shell) -> Result<(), CliError> {
+    let mut script = Vec::new();
+    clap_complete::generate(shell, &mut Cli::command(), "chinwag", &mut script);
+    Output::new().bytes(&script)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_command_line_is_sound() {
+        Cli::command().debug_assert();
+    }
+}

@@ -1,0 +1,150 @@
+//! `chinwag serve`: settings, socket, store, in this order, and then the server's life.
+
+use super::{CliError, load};
+use crate::{
+    config::{Flags, Settings},
+    http::{self, App},
+    lifecycle::{self, on_signals},
+    telemetry,
+};
+use chinwag_model::SystemClock;
+use chinwag_store::embedded::{self, EmbeddedStore, OpenError};
+use std::{
+    io::{self, ErrorKind},
+    net::SocketAddr,
+    process,
+    sync::Arc,
+    time::Duration,
+};
+use tokio::net::{TcpListener, TcpSocket};
+
+/// Connections that the kernel may hold until they are accepted; it takes less where it is set to.
+const BACKLOG_CONNECTIONS: u32 = 4_096;
+
+pub(super) async fn run(flags: &Flags) -> Result<(), CliError> {
+    let config = load(flags)?;
+    config.check_open()?;
+    let settings = config.settings();
+    telemetry::start(&settings);
+    for warning in config.warnings() {
+        tracing::warn!("{warning}");
+    }
+    let cannot = |what: &str, error: io::Error| CliError::Usage(format!("{what}: {error}"));
+    // The socket before the store: two servers by mistake then clash on what is quick to explain.
+    let listener = bind(settings.listen)?;
+    let address = listener.local_addr().map_err(|error| cannot("the address of the socket", error))?;
+    // Before the store, whose opening may take long: the first process of a container ignores what it does not handle.
+    let shutdown = on_signals().map_err(|error| cannot("signals", error))?;
+    let store =
+        EmbeddedStore::open(&settings.data, &store_options(&settings), Arc::new(SystemClock::default()))
+            .map_err(|error| CliError::Usage(why_not_opened(&error)))?;
+    let data = std::path::absolute(&settings.data).unwrap_or_else(|_| settings.data.clone());
+    let app = App::new(Arc::new(store), http_options(&settings));
+    tracing::info!(
+        data = %data.display(),
+        version = env!("CARGO_PKG_VERSION"),
+        "listening on http://{address}",
+    );
+    match lifecycle::run(listener, lifecycle_options(&settings), app, shutdown).await {
+        Ok(()) => {
+            tracing::info!("ended in order");
+            Ok(())
+        }
+        Err(error) => {
+            tracing::error!("ending at once: {error}");
+            // Dropping the store would wait for its writer, or let the engine write again after a failure.
+            process::exit(1)
+        }
+    }
+}
+
+fn bind(address: SocketAddr) -> Result<TcpListener, CliError> {
+    let listen = || {
+        let socket = if address.is_ipv4() { TcpSocket::new_v4() } else { TcpSocket::new_v6() }?;
+        // A port whose last connections are still fading may be taken again at once.
+        socket.set_reuseaddr(true)?;
+        socket.bind(address)?;
+        socket.listen(BACKLOG_CONNECTIONS)
+    };
+    listen().map_err(|error| CliError::Usage(why_not_bound(address, &error)))
+}
+
+fn why_not_bound(address: SocketAddr, error: &io::Error) -> String {
+    let port = address.port();
+    let why = match error.kind() {
+        ErrorKind::AddrInUse => {
+            let other = SocketAddr::new(address.ip(), port.checked_add(1).unwrap_or(8080));
+            format!(
+                "port {port} is taken by another program; stop it, or choose another port with --listen {other} \
+                 (or CHINWAG_LISTEN={other})"
+            )
+        }
+        ErrorKind::PermissionDenied => {
+            format!(
+                "no permission for port {port}; ports from 1024 on need none, such as --listen {}:8080",
+                address.ip()
+            )
+        }
+        ErrorKind::AddrNotAvailable => "this machine has no such address".into(),
+        _ => error.to_string(),
+    };
+    format!("cannot listen on {address}: {why}")
+}
+
+/// Why a store can't be opened, and what to do.
+pub(super) fn why_not_opened(error: &OpenError) -> String {
+    let hint = match error {
+        OpenError::Io { source, .. } => match source.kind() {
+            ErrorKind::PermissionDenied => {
+                "; this user may not write there: give it the directory, or name another with --data DIR (or CHINWAG_DATA)"
+            }
+            ErrorKind::AlreadyExists | ErrorKind::NotADirectory => {
+                "; the data directory must be a directory, not a file: name another with --data DIR (or CHINWAG_DATA)"
+            }
+            ErrorKind::ReadOnlyFilesystem => {
+                "; the data must lie on a disk that can be written: name another place with --data DIR (or CHINWAG_DATA)"
+            }
+            _ => "",
+        },
+        OpenError::Locked(_) => {
+            "; stop that server, or name another data directory with --data DIR (or CHINWAG_DATA)"
+        }
+        _ => "",
+    };
+    format!("cannot open the store: {error}{hint}")
+}
+
+const fn mib(mib: usize) -> usize {
+    mib << 20
+}
+
+fn store_options(settings: &Settings) -> embedded::Options {
+    embedded::Options {
+        queue_max_messages: settings.queue_max_messages,
+        queue_max_bytes: mib(settings.queue_max_mib),
+        disk_reserve_bytes: settings.disk_reserve_mib << 20,
+        chat_cache_bytes: settings.chat_cache_mib << 20,
+        block_cache_bytes: settings.block_cache_mib << 20,
+        ..embedded::Options::default()
+    }
+}
+
+fn http_options(settings: &Settings) -> http::Options {
+    http::Options {
+        text_max_bytes: settings.text_max_bytes,
+        allowed_hosts: settings.allowed_hosts.clone(),
+        bodies_max_bytes: mib(settings.bodies_max_mib),
+        body_timeout: Duration::from_secs(settings.body_timeout_s),
+        bench_routes: settings.bench_routes,
+    }
+}
+
+fn lifecycle_options(settings: &Settings) -> lifecycle::Options {
+    lifecycle::Options {
+        connections_max: settings.connections_max,
+        head_timeout: Duration::from_secs(settings.head_timeout_s),
+        idle_timeout: Duration::from_secs(settings.idle_timeout_s),
+        write_timeout: Duration::from_secs(settings.write_timeout_s),
+        drain_timeout: Duration::from_secs(settings.drain_timeout_s),
+    }
+}

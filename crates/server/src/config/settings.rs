@@ -1,0 +1,79 @@
+//! The settings as the rest of the program sees them.
+
+use super::{Config, value::Value};
+use std::{net::SocketAddr, path::PathBuf};
+
+/// Every setting, named as its key; `docs/CONFIGURATION.md` says what each does.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[expect(missing_docs, reason = "the reference says it, once")]
+pub struct Settings {
+    pub listen: SocketAddr,
+    pub allowed_hosts: Vec<String>,
+    pub data: PathBuf,
+    pub disk_reserve_mib: u64,
+    pub text_max_bytes: usize,
+    pub log: String,
+    pub log_format: LogFormat,
+    pub connections_max: u32,
+    pub bodies_max_mib: usize,
+    pub queue_max_messages: usize,
+    pub queue_max_mib: usize,
+    pub chat_cache_mib: u64,
+    pub block_cache_mib: u64,
+    pub head_timeout_s: u64,
+    pub idle_timeout_s: u64,
+    pub body_timeout_s: u64,
+    pub write_timeout_s: u64,
+    pub drain_timeout_s: u64,
+    pub bench_routes: bool,
+}
+
+/// How a line of the log is written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum LogFormat {
+    /// For people.
+    Text,
+    /// One JSON object a line.
+    Json,
+}
+
+impl Settings {
+    pub(super) fn of(config: &Config) -> Self {
+        let number = |key| match config.value(key).0 {
+            Value::Number(number) => number,
+            _ => unreachable!("the table says that {key} is a number"),
+        };
+        let size = |key| usize::try_from(number(key)).expect("its bound fits");
+        let text = |key| match &config.value(key).0 {
+            Value::Text(text) => text.as_str(),
+            _ => unreachable!("the table says that {key} is a text"),
+        };
+        let Value::Address(listen) = config.value("listen").0 else { unreachable!("the table says so") };
+        let Value::Path(data) = &config.value("data").0 else { unreachable!("the table says so") };
+        let Value::Hosts(hosts) = &config.value("allowed_hosts").0 else { unreachable!("the table says so") };
+        let Value::Switch(bench_routes) = config.value("bench_routes").0 else {
+            unreachable!("the table says so")
+        };
+        Self {
+            listen,
+            allowed_hosts: hosts.clone(),
+            data: data.clone(),
+            disk_reserve_mib: number("disk_reserve_mib"),
+            text_max_bytes: size("text_max_bytes"),
+            log: text("log").to_owned(),
+            log_format: if text("log_format") == "json" { LogFormat::Json } else { LogFormat::Text },
+            connections_max: u32::try_from(number("connections_max")).expect("its bound fits"),
+            bodies_max_mib: size("bodies_max_mib"),
+            queue_max_messages: size("queue_max_messages"),
+            queue_max_mib: size("queue_max_mib"),
+            chat_cache_mib: number("chat_cache_mib"),
+            block_cache_mib: number("block_cache_mib"),
+            head_timeout_s: number("head_timeout_s"),
+            idle_timeout_s: number("idle_timeout_s"),
+            body_timeout_s: number("body_timeout_s"),
+            write_timeout_s: number("write_timeout_s"),
+            drain_timeout_s: number("drain_timeout_s"),
+            bench_routes,
+        }
+    }
+}

@@ -1,0 +1,161 @@
+//! The HTTP face: every route on one screen, thin handlers, and the refusals.
+//!
+//! A request passes the [`gate`], finds its route, has its [`body`] read and goes to a handler, which calls one function
+//! of [`crate::service`]; whatever refuses it on the way is a [`reply::Refusal`] and leaves as `application/problem+json`.
+//!
+//! **Architecture invariant:** this room knows nothing of sockets, signals or settings; it answers one request at a time.
+
+mod body;
+mod gate;
+mod pull;
+mod reply;
+mod send;
+
+use body::Inbound;
+use bytes::Bytes;
+use chinwag_store::Store;
+use chinwag_wire::ProblemCode;
+use futures_util::FutureExt;
+use gate::Gate;
+use http_body_util::Full;
+use hyper::{
+    Method, Request, Response,
+    body::Incoming,
+    header::{CONNECTION, HeaderValue},
+    http::request::Parts,
+};
+use reply::{Refusal, ok};
+use std::{
+    any::Any,
+    panic::AssertUnwindSafe,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering::Relaxed},
+    },
+    time::Duration,
+};
+use tokio::sync::Semaphore;
+
+/// A whole reply. One with `Connection: close` was given before the request's body was read to its end.
+pub type Reply = Response<Full<Bytes>>;
+
+/// How requests are taken.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Options {
+    /// Longest text of a message, in bytes.
+    pub text_max_bytes: usize,
+    /// Host names that are ours besides localhost and IP literals; without a port.
+    pub allowed_hosts: Vec<String>,
+    /// Bytes of request bodies that may be held at once, over all connections; one more is refused as overloaded.
+    pub bodies_max_bytes: usize,
+    /// How long a request's body may take to arrive.
+    pub body_timeout: Duration,
+    /// Whether `POST /bench/noop` exists.
+    pub bench_routes: bool,
+}
+
+/// The application: what answers requests. Clones share it.
+#[derive(Clone)]
+pub struct App {
+    shared: Arc<Shared>,
+}
+
+struct Shared {
+    store: Arc<dyn Store>,
+    gate: Gate,
+    /// One permit a byte of the bodies that did not fit in one read.
+    body_bytes: Arc<Semaphore>,
+    options: Options,
+    leaving: AtomicBool,
+}
+
+impl App {
+    /// An application on a store.
+    pub fn new(store: Arc<dyn Store>, options: Options) -> Self {
+        let body_bytes = Arc::new(Semaphore::new(options.bodies_max_bytes.min(Semaphore::MAX_PERMITS)));
+        let gate = Gate::new(&options.allowed_hosts);
+        Self {
+            shared: Arc::new(Shared { store, gate, body_bytes, options, leaving: AtomicBool::new(false) }),
+        }
+    }
+
+    /// The store that it stands on.
+    pub fn store(&self) -> &Arc<dyn Store> {
+        &self.shared.store
+    }
+
+    /// From now on `/readyz` says that the server is going away; everything else still works.
+    pub fn leave(&self) {
+        self.shared.leaving.store(true, Relaxed);
+    }
+
+    /// Answers one request. Neither a refusal nor a panic of a handler is an error of this function.
+    pub async fn handle(&self, request: Request<Incoming>) -> Reply {
+        let (head, body) = request.into_parts();
+        let mut body = Inbound::new(body);
+        let mut reply = match AssertUnwindSafe(self.answer(&head, &mut body)).catch_unwind().await {
+            Ok(Ok(reply)) => reply,
+            Ok(Err(refusal)) => refusal.into_reply(),
+            Err(panic) => after_panic(&head, &*panic).into_reply(),
+        };
+        if !body.is_over(&head) {
+            reply.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
+        }
+        reply
+    }
+
+    /// Every route.
+    async fn answer(&self, head: &Parts, body: &mut Inbound) -> Result<Reply, Refusal> {
+        self.shared.gate.check(head)?;
+        match (head.uri.path(), &head.method) {
+            ("/api/send", &Method::POST) => send::send(&self.shared, head, body).await,
+            ("/api/pull", &Method::GET | &Method::HEAD | &Method::POST) => {
+                pull::pull(&self.shared, head, body).await
+            }
+            ("/ping", &Method::GET | &Method::HEAD) => Ok(ok(&br#"{"message":"pong"}"#[..])),
+            ("/healthz", &Method::GET | &Method::HEAD) => Ok(ok(&br#"{"status":"alive"}"#[..])),
+            ("/readyz", &Method::GET | &Method::HEAD) => self.ready(),
+            (BENCH_NOOP, &Method::POST) if self.shared.options.bench_routes => {
+                send::noop(&self.shared, head, body).await
+            }
+            (path, _) => Err(self.no_route(path)),
+        }
+    }
+
+    /// The refusal of a request that no route takes: the path is unknown, or only the method is.
+    fn no_route(&self, path: &str) -> Refusal {
+        match path {
+            "/api/send" => Refusal::method("POST"),
+            "/api/pull" => Refusal::method("GET, HEAD, POST"),
+            "/ping" | "/healthz" | "/readyz" => Refusal::method("GET, HEAD"),
+            BENCH_NOOP if self.shared.options.bench_routes => Refusal::method("POST"),
+            _ => Refusal::new(ProblemCode::NoSuchPath, "there is nothing at this path"),
+        }
+    }
+
+    fn ready(&self) -> Result<Reply, Refusal> {
+        if self.shared.leaving.load(Relaxed) {
+            return Err(Refusal::new(ProblemCode::Unavailable, "the server is shutting down"));
+        }
+        self.store().ready()?;
+        Ok(ok(&br#"{"status":"ready"}"#[..]))
+    }
+}
+
+/// Does the work of a send but for the store: what a send's speed is compared with.
+const BENCH_NOOP: &str = "/bench/noop";
+
+/// A send that panicked may have reached the store.
+fn after_panic(head: &Parts, panic: &(dyn Any + Send)) -> Refusal {
+    let why = panic
+        .downcast_ref::<&str>()
+        .copied()
+        .or_else(|| panic.downcast_ref::<String>().map(String::as_str))
+        .unwrap_or("no message");
+    tracing::error!(method = %head.method, path = head.uri.path(), why, "a handler panicked");
+    if head.uri.path() == "/api/send" {
+        Refusal::outcome_unknown()
+    } else {
+        Refusal::new(ProblemCode::Internal, "the server met a defect of its own; nothing was stored")
+    }
+}

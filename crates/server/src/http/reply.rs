@@ -1,0 +1,112 @@
+//! How a reply is put together, and the one place where an error becomes a status.
+
+use super::Reply;
+use bytes::Bytes;
+use chinwag_model::Invalid;
+use chinwag_store::StoreError;
+use chinwag_wire::{Problem, ProblemCode};
+use http_body_util::Full;
+use hyper::{
+    Response, StatusCode,
+    header::{ALLOW, CONTENT_TYPE, HeaderValue, RETRY_AFTER},
+};
+use std::borrow::Cow;
+
+/// A reply of 200 with JSON.
+pub(super) fn ok(json: impl Into<Bytes>) -> Reply {
+    let mut reply = Response::new(Full::new(json.into()));
+    reply.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
+    reply
+}
+
+/// Why a request is not served.
+#[derive(Debug)]
+pub(super) struct Refusal {
+    code: ProblemCode,
+    problem: Box<Problem<'static>>,
+    allow: Option<&'static str>,
+    retry_after_s: u64,
+}
+
+impl Refusal {
+    pub(super) fn new(code: ProblemCode, detail: impl Into<Cow<'static, str>>) -> Self {
+        Self { code, problem: Box::new(Problem::new(code, detail)), allow: None, retry_after_s: 1 }
+    }
+
+    /// The path exists, and takes only these methods.
+    pub(super) fn method(allow: &'static str) -> Self {
+        let refusal =
+            Self::new(ProblemCode::MethodNotAllowed, format!("the methods of this path are {allow}"));
+        Self { allow: Some(allow), ..refusal }
+    }
+
+    pub(super) fn outcome_unknown() -> Self {
+        Self::new(
+            ProblemCode::OutcomeUnknown,
+            "the message may or may not have been stored; a send with a key can be repeated safely",
+        )
+    }
+
+    pub(super) fn into_reply(self) -> Reply {
+        let code = self.code;
+        tracing::debug!(code = code.as_str(), detail = &*self.problem.detail, "refused");
+        let mut reply = Response::new(Full::new(self.problem.to_json().into()));
+        *reply.status_mut() = StatusCode::from_u16(code.status()).expect("every code has a status of HTTP");
+        let headers = reply.headers_mut();
+        headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/problem+json"));
+        if let Some(allow) = self.allow {
+            headers.insert(ALLOW, HeaderValue::from_static(allow));
+        }
+        if code.status() == 503 {
+            headers.insert(RETRY_AFTER, self.retry_after_s.into());
+        }
+        reply
+    }
+}
+
+impl From<Invalid> for Refusal {
+    fn from(invalid: Invalid) -> Self {
+        let code = invalid.code.into();
+        Self { code, problem: Box::new(invalid.into()), allow: None, retry_after_s: 1 }
+    }
+}
+
+/// What the store says of its insides goes to the log, here and nowhere else, and never to the client. What may come
+/// with every request of a busy hour is logged for debugging only; the store itself tells of its failure once.
+impl From<StoreError> for Refusal {
+    fn from(error: StoreError) -> Self {
+        match error {
+            StoreError::Busy { retry_after } => {
+                tracing::debug!(%error, "a request was refused");
+                let retry_after_s = retry_after.as_millis().div_ceil(1_000).max(1);
+                Self {
+                    retry_after_s: u64::try_from(retry_after_s).unwrap_or(u64::MAX),
+                    ..Self::new(ProblemCode::Overloaded, "too many requests wait; nothing was stored")
+                }
+            }
+            StoreError::Full { .. } => {
+                tracing::debug!(%error, "a request was refused");
+                Self::new(
+                    ProblemCode::StorageFull,
+                    "the disk's free space is below the reserve; nothing was stored",
+                )
+            }
+            StoreError::KeyReused => Self::new(
+                ProblemCode::KeyReused,
+                "this key was used before in this chat by this sender, with another text or data",
+            ),
+            StoreError::Unavailable(_) => {
+                tracing::debug!(%error, "a request was refused");
+                Self::new(ProblemCode::Unavailable, "the store is not available; nothing was stored")
+            }
+            StoreError::OutcomeUnknown(_) => {
+                tracing::error!(%error, "a send was answered with outcome_unknown");
+                Self::outcome_unknown()
+            }
+            StoreError::Damaged(_) => {
+                tracing::error!(%error, "a pull met damaged bytes");
+                Self::new(ProblemCode::Internal, "the stored bytes could not be read")
+            }
+        }
+    }
+}

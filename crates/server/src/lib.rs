@@ -1,0 +1,8 @@
+//! The server of Chinwag: its faces, what they do, its life, its configuration and its command line.
+
+pub mod cli;
+pub mod config;
+pub mod http;
+pub mod lifecycle;
+pub mod service;
+pub mod telemetry;

@@ -1,0 +1,93 @@
+//! How connections come in.
+
+use super::{Options, connection, shutdown::Stop};
+use crate::http::App;
+use std::{convert::Infallible, io, sync::Arc, time::Duration};
+use tokio::{
+    net::{TcpListener, TcpStream},
+    sync::{OwnedSemaphorePermit, Semaphore, watch},
+    time::{Instant, sleep},
+};
+
+/// How long to wait where the system has no more descriptors or memory for a connection.
+const BACKOFF: Duration = Duration::from_millis(100);
+/// A trouble that goes on is told again only after this.
+const TELL_AGAIN: Duration = Duration::from_secs(10);
+
+pub(super) struct Acceptor<'a> {
+    pub(super) listener: TcpListener,
+    pub(super) app: &'a App,
+    pub(super) options: Options,
+    pub(super) slots: &'a Arc<Semaphore>,
+    pub(super) stop: &'a watch::Sender<Stop>,
+}
+
+impl Acceptor<'_> {
+    /// Accepts for ever, each connection in a task of its own.
+    pub(super) async fn accept(&self) -> Infallible {
+        let mut told = Told::default();
+        loop {
+            let slot = self.slot(&mut told).await;
+            match self.listener.accept().await {
+                Ok((stream, _)) => self.spawn(stream, slot),
+                Err(error) if is_of_the_connection(&error) => {
+                    tracing::debug!(%error, "a connection was gone before it was accepted");
+                }
+                Err(error) => {
+                    if told.may_tell() {
+                        tracing::error!(%error, "cannot accept connections; trying again");
+                    }
+                    sleep(BACKOFF).await;
+                }
+            }
+        }
+    }
+
+    async fn slot(&self, told: &mut Told) -> OwnedSemaphorePermit {
+        if self.slots.available_permits() == 0 && told.may_tell() {
+            tracing::warn!(
+                connections_max = self.options.connections_max,
+                "all connections are taken; new ones wait"
+            );
+        }
+        self.slots.clone().acquire_owned().await.expect("the semaphore is never closed")
+    }
+
+    fn spawn(&self, stream: TcpStream, slot: OwnedSemaphorePermit) {
+        // Without it a reply could wait for the client's acknowledgement of the one before.
+        if let Err(error) = stream.set_nodelay(true) {
+            tracing::debug!(%error, "a connection was gone as soon as it was accepted");
+            return;
+        }
+        let (app, options, stop) = (self.app.clone(), self.options, self.stop.subscribe());
+        tokio::spawn(async move {
+            connection::serve(stream, options, app, stop).await;
+            drop(slot);
+        });
+    }
+}
+
+/// Whether an error of `accept` tells of one connection and not of the listener.
+fn is_of_the_connection(error: &io::Error) -> bool {
+    matches!(
+        error.kind(),
+        io::ErrorKind::ConnectionAborted
+            | io::ErrorKind::ConnectionReset
+            | io::ErrorKind::ConnectionRefused
+            | io::ErrorKind::Interrupted
+    )
+}
+
+#[derive(Default)]
+struct Told(Option<Instant>);
+
+impl Told {
+    fn may_tell(&mut self) -> bool {
+        let now = Instant::now();
+        let may = self.0.is_none_or(|last| now.duration_since(last) >= TELL_AGAIN);
+        if may {
+            self.0 = Some(now);
+        }
+        may
+    }
+}
