@@ -59,6 +59,30 @@ async fn a_drain_answers_what_is_in_flight_and_ends_what_is_idle() {
     assert!(stage.is_closed());
 }
 
+/// The first of requests in a row is answered, and its answer outlives the connection.
+#[tokio::test]
+async fn a_drain_answers_what_is_in_flight_though_more_was_sent() {
+    let (stage, setup) = staged();
+    let server = setup.start().await;
+    let mut busy = server.connect().await;
+    busy.write(post("/api/send", hello("in flight"))).await;
+    stage.arrival().await;
+    // More than the server reads ahead.
+    for _ in 0..20 {
+        busy.write(post("/api/send", hello(&"too late".repeat(1_000)))).await;
+    }
+    // By when the server knows of them.
+    server.ask(get("/ping")).await.ok();
+    server.trigger.fire();
+    stage.release(1);
+    assert_eq!(busy.reply().await.ok()["text"], "in flight");
+    busy.ended().await;
+    // No reset has come, which on its way could overtake the answer.
+    busy.write(post("/api/send", hello("later still"))).await;
+    drop(busy);
+    assert_eq!(server.ended().await, Ok(()));
+}
+
 #[tokio::test]
 async fn a_drain_drops_what_does_not_end_in_time() {
     let (stage, mut setup) = staged();
