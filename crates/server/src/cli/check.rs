@@ -13,7 +13,7 @@ use indicatif::{ProgressBar, ProgressStyle};
 use std::path::PathBuf;
 
 const MORE: &str = "\
-It reads every message and verifies its checksum, that each chat counts 1, 2, 3, … with no gap, that times rise, and that
+It reads every message and verifies its checksum, that each chat counts 1, 2, 3, … with no gap, that times rise, and that \
 the change log names the same messages. It changes no message.
 
 Exit codes: 0 all is well, 1 there are problems, 2 the store can't be opened.";
@@ -21,7 +21,6 @@ Exit codes: 0 all is well, 1 there are problems, 2 the store can't be opened.";
 #[derive(Debug, Args)]
 #[command(after_help = MORE)]
 pub(super) struct CheckArgs {
-    /// Directory of the messages [env: `CHINWAG_DATA`] [default: ./chinwag-data].
     #[arg(
         long,
         value_name = "DIR",
@@ -29,7 +28,6 @@ pub(super) struct CheckArgs {
         help = "Directory of the messages [env: CHINWAG_DATA] [default: ./chinwag-data]"
     )]
     data: Option<PathBuf>,
-    /// Configuration file (TOML) [env: `CHINWAG_CONFIG`].
     #[arg(
         long,
         value_name = "FILE",
@@ -55,10 +53,14 @@ pub(super) fn run(args: CheckArgs) -> Result<(), CliError> {
     bar.finish_and_clear();
     let report = report.map_err(|error| CliError::Usage(why_not_opened(&error)))?;
     print(&report)?;
-    match report.problems.len() {
-        0 => Ok(()),
-        _ => Err(CliError::Refused(format!("there are problems in {}", data.display()))),
+    conclude(&report)
+}
+
+fn conclude(report: &CheckReport) -> Result<(), CliError> {
+    if report.problems.is_empty() {
+        return Ok(());
     }
+    Err(CliError::Refused("the store has problems; keep a copy of it before anything else is tried".into()))
 }
 
 fn print(report: &CheckReport) -> Result<(), CliError> {
@@ -78,4 +80,17 @@ fn print(report: &CheckReport) -> Result<(), CliError> {
         output.line(&format!("  {}", escaped(problem)))?;
     }
     output.flush()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn problems_fail_the_command() {
+        let fine = CheckReport { chats: 1, messages: 1, ..CheckReport::default() };
+        assert!(conclude(&fine).is_ok());
+        let wrong = CheckReport { problems: vec!["chat a:b: seq 3 stands where 2 belongs".into()], ..fine };
+        assert!(matches!(conclude(&wrong), Err(CliError::Refused(_))));
+    }
 }

@@ -11,8 +11,8 @@ use unicode_width::UnicodeWidthStr as _;
 
 const EXAMPLES: &str = "\
 Examples:
-  chinwag config                          what a server started here would use
-  chinwag config --default > chinwag.toml a file with every setting, to begin your own with";
+  chinwag config                           what a server started here would use
+  chinwag config --default > chinwag.toml  a file with every setting, to begin your own with";
 
 #[derive(Debug, Args)]
 #[command(after_help = EXAMPLES)]

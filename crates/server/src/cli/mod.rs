@@ -13,7 +13,7 @@ mod time;
 
 use crate::config::{Config, ConfigError, Flags, SERVER_VARIABLE};
 use chinwag_client::ClientError;
-use clap::{Args, CommandFactory as _, Parser, Subcommand};
+use clap::{Args, CommandFactory as _, FromArgMatches as _, Parser, Subcommand};
 use output::Output;
 use std::{io, process::ExitCode};
 
@@ -24,7 +24,7 @@ Examples:
   chinwag pull apple:banana --reverse
   chinwag config                              what is in force, and where each value came from
 
-Every setting is also a variable (CHINWAG_LISTEN) and a line of a TOML file (listen = \"127.0.0.1:8080\").";
+`chinwag serve --help` describes every setting.";
 
 /// An instant-messaging server that runs beside your application.
 ///
@@ -41,6 +41,7 @@ struct Cli {
 #[derive(Debug, Subcommand)]
 enum Command {
     /// Run the server.
+    #[command(after_help = serve::EXAMPLES)]
     Serve {
         #[command(flatten)]
         flags: Flags,
@@ -68,7 +69,6 @@ enum Command {
 /// Where the server is, for the commands that are its clients.
 #[derive(Debug, Args)]
 struct ServerArgs {
-    /// Address of the server [env: `CHINWAG_SERVER`] [default: <http://127.0.0.1:8080>].
     #[arg(
         long,
         value_name = "URL",
@@ -139,7 +139,7 @@ impl CliError {
 
 /// Runs the command line of this process.
 pub async fn run() -> ExitCode {
-    let Cli { command, serve } = Cli::parse();
+    let Cli { command, serve } = parse();
     let result = match command.unwrap_or(Command::Serve { flags: serve }) {
         Command::Serve { flags } => serve::run(&flags).await,
         Command::Send(args) => send::run(args).await,
@@ -156,8 +156,23 @@ pub async fn run() -> ExitCode {
     }
 }
 
+fn parse() -> Cli {
+    let parsed = command_line().try_get_matches().and_then(|matches| Cli::from_arg_matches(&matches));
+    parsed.unwrap_or_else(|error| error.exit())
+}
+
+/// The command line. Without a command it takes what `serve` takes, but its help shows only what a newcomer needs.
+fn command_line() -> clap::Command {
+    Cli::command().mut_args(|arg| {
+        let shown = ["config", "listen", "data", "help", "version"].contains(&arg.get_id().as_str());
+        arg.hide(!shown)
+    })
+}
+
 fn fail(why: &str, code: u8) -> ExitCode {
-    output::tell(&format!("chinwag: {why}"));
+    for line in why.lines() {
+        output::tell(&format!("chinwag: {line}"));
+    }
     ExitCode::from(code)
 }
 
@@ -168,7 +183,7 @@ fn load(flags: &Flags) -> Result<Config, CliError> {
 
 fn completions(shell: clap_complete::Shell) -> Result<(), CliError> {
     let mut script = Vec::new();
-    clap_complete::generate(shell, &mut Cli::command(), "chinwag", &mut script);
+    clap_complete::generate(shell, &mut command_line(), "chinwag", &mut script);
     Output::new().bytes(&script)
 }
 
@@ -178,6 +193,6 @@ mod tests {
 
     #[test]
     fn the_command_line_is_sound() {
-        Cli::command().debug_assert();
+        command_line().debug_assert();
     }
 }

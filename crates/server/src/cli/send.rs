@@ -16,7 +16,7 @@ const EXAMPLES: &str = "\
 Examples:
   chinwag send apple:banana 'Hello how are you?' --as apple
   date | chinwag send apple:banana - --as banana
-  chinwag send apple:banana 'Order 12 is on its way' --as apple --key order-12 --data '{\"order\": 12}'";
+  chinwag send apple:banana 'On its way' --as apple --key order-12 --data '{\"order\":12}'";
 
 #[derive(Debug, Args)]
 #[command(after_help = EXAMPLES)]

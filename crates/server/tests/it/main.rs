@@ -1,15 +1,16 @@
-//! The server through its front door: a real one on a port of its own, and raw bytes, so that nothing in a client
-//! library tidies up what is sent.
+//! The server through its front door: a real server on a port of its own, spoken to in bytes.
 //!
-//! Nothing here sleeps: a test waits for an event, and a watchdog says what it waited for in vain.
+//! What a test sends and reads stands there as it goes over the wire, so that a fault which the server and a client
+//! library share cannot hide. Nothing sleeps: a test waits for an event, under a watchdog that says for which.
 
-mod bodies;
-mod faults;
+mod bounds;
+mod connection;
+mod end;
 mod founding;
-mod keys;
-mod life;
-mod limits;
-mod raw;
+mod framing;
+mod pull;
 mod refusals;
+mod send;
 mod server;
-mod time;
+mod store;
+mod wire;

@@ -1,104 +1,173 @@
-//! Every refusal of a request that arrives whole: its status, its code, its field.
+//! Every refusal that a request alone can earn.
 
-use crate::server::{Server, Setup, memory};
+use crate::{
+    server::Setup,
+    wire::{JSON, Reply, get, hello, post, request},
+};
+use serde_json::json;
 
-const JSON: &str = "Content-Type: application/json";
-const SEND: &str = r#"{"chat":"a:b","text":"x","sender":"a"}"#;
-
-#[tokio::test]
-async fn bodies_of_a_send() {
-    let server = Server::start().await;
-    for (json, status, code, field) in [
-        ("", 400, "malformed_json", "body"),
-        ("{", 400, "malformed_json", "body"),
-        (r#"{"chat":"a:b","text":"x","sender":"a"} x"#, 400, "malformed_json", "body"),
-        (r#"["a:b","x","a"]"#, 400, "invalid_field", "body"),
-        ("null", 400, "invalid_field", "body"),
-        (r#"{"text":"x","sender":"a"}"#, 400, "missing_field", "chat"),
-        (r#"{"chat":"a:b","sender":"a"}"#, 400, "missing_field", "text"),
-        (r#"{"chat":"a:b","text":"x"}"#, 400, "missing_field", "sender"),
-        (r#"{"chat":"a:b","text":null,"sender":"a"}"#, 400, "missing_field", "text"),
-        (r#"{"chat":"a:b","text":"x","text":"x","sender":"a"}"#, 400, "duplicate_field", "text"),
-        (r#"{"chat":7,"text":"x","sender":"a"}"#, 400, "invalid_field", "chat"),
-        (r#"{"chat":"a:b","text":["x"],"sender":"a"}"#, 400, "invalid_field", "text"),
-        (r#"{"chat":"ab","text":"x","sender":"a"}"#, 400, "invalid_field", "chat"),
-        (r#"{"chat":"a:b:c","text":"x","sender":"a"}"#, 400, "invalid_field", "chat"),
-        (r#"{"chat":" a:b","text":"x","sender":"a"}"#, 400, "invalid_field", "chat"),
-        (r#"{"chat":"a:b","text":"","sender":"a"}"#, 400, "invalid_field", "text"),
-        (r#"{"chat":"a:b","text":"\u0000","sender":"a"}"#, 400, "invalid_field", "text"),
-        (r#"{"chat":"a:b","text":"x","sender":"c"}"#, 403, "not_a_member", "sender"),
-        (r#"{"chat":"a:b","text":"x","sender":"a","key":""}"#, 400, "invalid_field", "key"),
-        (r#"{"chat":"a:b","text":"x","sender":"a","key":"a b"}"#, 400, "invalid_field", "key"),
-        (r#"{"chat":"a:b","text":"x","sender":"a","data":[]}"#, 400, "invalid_field", "data"),
-    ] {
-        let answer = server.post("/api/send", json).await;
-        eprintln!("{json}");
-        answer.refused(status, code, Some(field));
+/// Asks each of a running server.
+async fn check(cases: Vec<(Vec<u8>, u16, &str, &str)>) {
+    let server = Setup::memory().start().await;
+    for (request, status, code, field) in cases {
+        // Told only where the test fails.
+        println!("{}", String::from_utf8_lossy(&request));
+        let reply = server.ask(&request).await;
+        reply.refused(status, code, field);
     }
-    let invalid_utf8 = b"{\"chat\":\"a:b\",\"text\":\"\xff\",\"sender\":\"a\"}";
-    server.ask("POST /api/send", &[JSON], invalid_utf8).await.refused(400, "malformed_json", Some("body"));
-    assert_eq!(server.get("/api/pull?chat=a:b").await.text(), r#"{"messages":[]}"#);
-    server
-        .post("/api/send", r#"{"chat":"a:b","text":"x","sender":"a","key":null,"data":null,"unknown":[]}"#)
-        .await
-        .ok();
+    let page = server.ask(get("/api/pull?chat=apple:banana")).await;
+    assert_eq!(page.ok(), json!({"messages": []}), "what is refused is not stored");
+    server.stop().await;
+}
+
+fn send(body: impl AsRef<[u8]>) -> Vec<u8> {
+    post("/api/send", body)
 }
 
 #[tokio::test]
-async fn pulls() {
-    let server = Server::start().await;
-    for (query, code, field) in [
-        ("", "missing_field", "chat"),
-        ("?", "missing_field", "chat"),
-        ("?limit=1", "missing_field", "chat"),
-        ("?chat=ab", "invalid_field", "chat"),
-        ("?chat=a:b&chat=a:b", "duplicate_field", "chat"),
-        ("?chat=a:b&limit=-1", "invalid_field", "limit"),
-        ("?chat=a:b&limit=ten", "invalid_field", "limit"),
-        ("?chat=a:b&cursor=-1", "invalid_field", "cursor"),
-        ("?chat=a:b&reverse=1", "invalid_field", "reverse"),
-        ("?chat=%ff:b", "malformed_json", "query"),
-        ("?chat=%", "malformed_json", "query"),
-    ] {
-        eprintln!("{query}");
-        server.get(&format!("/api/pull{query}")).await.refused(400, code, Some(field));
+async fn bodies_that_are_no_request() {
+    let valid = hello("x");
+    check(vec![
+        (send("{"), 400, "malformed_json", "body"),
+        (send("not json"), 400, "malformed_json", "body"),
+        (send(format!("{valid} x")), 400, "malformed_json", "body"),
+        (request("POST /api/send", &[JSON, "Content-Length: 0"], ""), 400, "malformed_json", "body"),
+        (request("POST /api/send", &[JSON], ""), 400, "malformed_json", "body"),
+        (send("[]"), 400, "invalid_field", "body"),
+        (send(r#"["apple:banana","x","apple"]"#), 400, "invalid_field", "body"),
+        (send("null"), 400, "invalid_field", "body"),
+        (send("\"text\""), 400, "invalid_field", "body"),
+        (send(b"\xff\xfe{}"), 400, "malformed_json", "body"),
+        (
+            send(b"{\"chat\":\"apple:banana\",\"sender\":\"apple\",\"text\":\"\xff\"}"),
+            400,
+            "malformed_json",
+            "text",
+        ),
+        (send(r#"{"chat":"apple:banana","sender":"apple","text":"\ud800"}"#), 400, "invalid_field", "text"),
+    ])
+    .await;
+}
+
+#[tokio::test]
+async fn fields_that_are_wrong() {
+    check(vec![
+        (send(r#"{"text":"x","sender":"apple"}"#), 400, "missing_field", "chat"),
+        (send(r#"{"chat":"apple:banana","sender":"apple"}"#), 400, "missing_field", "text"),
+        (send(r#"{"chat":"apple:banana","text":"x"}"#), 400, "missing_field", "sender"),
+        (send(r#"{"chat":null,"text":"x","sender":"apple"}"#), 400, "missing_field", "chat"),
+        (send(r#"{"chat":1,"text":"x","sender":"apple"}"#), 400, "invalid_field", "chat"),
+        (send(r#"{"chat":"apple:banana","text":["x"],"sender":"apple"}"#), 400, "invalid_field", "text"),
+        (
+            send(r#"{"chat":"apple:banana","text":"x","text":"y","sender":"apple"}"#),
+            400,
+            "duplicate_field",
+            "text",
+        ),
+        (send(r#"{"chat":"apple","text":"x","sender":"apple"}"#), 400, "invalid_field", "chat"),
+        (send(r#"{"chat":"a:b:c","text":"x","sender":"a"}"#), 400, "invalid_field", "chat"),
+        (send(r#"{"chat":"apple:banana","text":"","sender":"apple"}"#), 400, "invalid_field", "text"),
+        (send(r#"{"chat":"apple:banana","text":"a\u0000b","sender":"apple"}"#), 400, "invalid_field", "text"),
+        (send(r#"{"chat":"apple:banana","text":"x","sender":"app"}"#), 403, "not_a_member", "sender"),
+        (send(r#"{"chat":"apple:banana","text":"x","sender":"cherry"}"#), 403, "not_a_member", "sender"),
+        (send(r#"{"chat":"apple:banana","text":"x","sender":"Apple"}"#), 403, "not_a_member", "sender"),
+        (
+            send(r#"{"chat":"apple:banana","text":"x","sender":"apple","key":"a b"}"#),
+            400,
+            "invalid_field",
+            "key",
+        ),
+        (
+            send(r#"{"chat":"apple:banana","text":"x","sender":"apple","data":[1]}"#),
+            400,
+            "invalid_field",
+            "data",
+        ),
+        (
+            request("POST /api/send", &[JSON, "Idempotency-Key: a b"], hello("x")),
+            400,
+            "invalid_field",
+            "Idempotency-Key",
+        ),
+        (
+            request("POST /api/send", &[JSON, "Idempotency-Key: a", "Idempotency-Key: a"], hello("x")),
+            400,
+            "bad_request",
+            "",
+        ),
+        (
+            request(
+                "POST /api/send",
+                &[JSON, "Idempotency-Key: one"],
+                r#"{"chat":"apple:banana","text":"x","sender":"apple","key":"other"}"#,
+            ),
+            400,
+            "invalid_field",
+            "key",
+        ),
+    ])
+    .await;
+}
+
+#[tokio::test]
+async fn pulls_that_are_wrong() {
+    let pull = |query: &str| get(&format!("/api/pull?{query}"));
+    let body = |json: &str| request("GET /api/pull", &[JSON], json);
+    check(vec![
+        (get("/api/pull"), 400, "missing_field", "chat"),
+        (pull("limit=1"), 400, "missing_field", "chat"),
+        (pull("chat=apple"), 400, "invalid_field", "chat"),
+        (pull("chat=a:b&limit=-1"), 400, "invalid_field", "limit"),
+        (pull("chat=a:b&limit=x"), 400, "invalid_field", "limit"),
+        (pull("chat=a:b&limit=1.5"), 400, "invalid_field", "limit"),
+        (pull("chat=a:b&cursor=-1"), 400, "invalid_field", "cursor"),
+        (pull("chat=a:b&reverse=1"), 400, "invalid_field", "reverse"),
+        (pull("chat=a:b&chat=a:b"), 400, "duplicate_field", "chat"),
+        (pull("chat=a:b&limit=1&limit=2"), 400, "duplicate_field", "limit"),
+        (pull("chat=%ff:b"), 400, "malformed_json", "query"),
+        (pull("chat=%zz"), 400, "malformed_json", "query"),
+        (body(r#"{"limit":1}"#), 400, "missing_field", "chat"),
+        (body(r#"{"chat":"a:b","limit":-1}"#), 400, "invalid_field", "limit"),
+        (body(r#"{"chat":"a:b","limit":"1"}"#), 400, "invalid_field", "limit"),
+        (body(r#"{"chat":"a:b","cursor":1.5}"#), 400, "invalid_field", "cursor"),
+        (body(r#"{"chat":"a:b","reverse":"true"}"#), 400, "invalid_field", "reverse"),
+        (body(r#"{"chat":"a:b","chat":"a:b"}"#), 400, "duplicate_field", "chat"),
+        (body(r#"["a:b"]"#), 400, "invalid_field", "body"),
+        (request("GET /api/pull?chat=a:b", &[JSON], r#"{"chat":"a:b"}"#), 400, "body_and_query", ""),
+        (request("POST /api/pull?chat=a:b", &[JSON], r#"{"chat":"a:b"}"#), 400, "body_and_query", ""),
+    ])
+    .await;
+}
+
+#[tokio::test]
+async fn content_types() {
+    let of = |kind: &str| request("POST /api/send", &[&format!("Content-Type: {kind}")], hello("x"));
+    check(vec![
+        (request("POST /api/send", &[], hello("x")), 415, "unsupported_media_type", ""),
+        (of("text/plain"), 415, "unsupported_media_type", ""),
+        (of("application/x-www-form-urlencoded"), 415, "unsupported_media_type", ""),
+        (of("multipart/form-data; boundary=application/json"), 415, "unsupported_media_type", ""),
+        (request("GET /api/pull", &[], r#"{"chat":"a:b"}"#), 415, "unsupported_media_type", ""),
+        (request("POST /api/pull", &["Content-Type: text/json"], "{}"), 415, "unsupported_media_type", ""),
+    ])
+    .await;
+    let server = Setup::memory().start().await;
+    for kind in ["application/json; charset=utf-8", "Application/JSON", "application/vnd.chat+json"] {
+        server.ask(of(kind)).await.ok();
     }
-    for (json, code, field) in [
-        ("[]", "invalid_field", "body"),
-        ("{}", "missing_field", "chat"),
-        (r#"{"chat":"a:b","limit":-1}"#, "invalid_field", "limit"),
-        (r#"{"chat":"a:b","limit":1.5}"#, "invalid_field", "limit"),
-        (r#"{"chat":"a:b","cursor":"1"}"#, "invalid_field", "cursor"),
-        (r#"{"chat":"a:b","reverse":"true"}"#, "invalid_field", "reverse"),
-    ] {
-        eprintln!("{json}");
-        server.post("/api/pull", json).await.refused(400, code, Some(field));
-        server.ask("GET /api/pull", &[JSON], json.as_bytes()).await.refused(400, code, Some(field));
-    }
-    for line in ["GET /api/pull?chat=a:b", "POST /api/pull?chat=a:b"] {
-        let both = server.ask(line, &[JSON], br#"{"chat":"a:b"}"#).await;
-        both.refused(400, "body_and_query", None);
-    }
+    server.stop().await;
 }
 
 #[tokio::test]
 async fn paths_and_methods() {
-    let server = Server::start().await;
-    for path in [
-        "/",
-        "/api",
-        "/api/",
-        "/api/send/",
-        "/API/send",
-        "/api//send",
-        "/bench/noop",
-        "/ping/x",
-        "/%61pi/send",
-    ] {
-        server.get(path).await.refused(404, "no_such_path", None);
-        server.post(path, SEND).await.refused(404, "no_such_path", None);
+    let allow = |reply: &Reply| reply.header("allow").expect("Allow").to_owned();
+    let server = Setup::memory().start().await;
+    for path in ["/", "/api", "/api/send/", "/API/SEND", "/api/pulls", "/bench/noop", "/favicon.ico", "/%2e"]
+    {
+        server.ask(get(path)).await.refused(404, "no_such_path", "");
+        server.ask(post(path, hello("x"))).await.refused(404, "no_such_path", "");
     }
-    for (line, allow) in [
+    for (line, methods) in [
         ("GET /api/send", "POST"),
         ("PUT /api/send", "POST"),
         ("OPTIONS /api/send", "POST"),
@@ -108,71 +177,43 @@ async fn paths_and_methods() {
         ("POST /healthz", "GET, HEAD"),
         ("PATCH /readyz", "GET, HEAD"),
     ] {
-        let answer = server.ask(line, &[], b"").await;
-        answer.refused(405, "method_not_allowed", None);
-        assert_eq!(answer.header("allow"), Some(allow), "{line}");
+        let reply = server.ask(request(line, &[], "")).await;
+        reply.refused(405, "method_not_allowed", "");
+        assert_eq!(allow(&reply), methods, "{line}");
     }
-}
-
-#[tokio::test]
-async fn the_bench_route_reads_as_a_send_does() {
-    let mut setup = Setup::on(memory());
-    setup.http.bench_routes = true;
-    let server = setup.start().await;
-    server.post("/bench/noop", SEND).await.ok();
-    server.post("/bench/noop", "{}").await.refused(400, "missing_field", Some("chat"));
-    let foreign_key = ["Idempotency-Key: é", JSON];
-    let answer = server.ask("POST /bench/noop", &foreign_key, SEND.as_bytes()).await;
-    answer.refused(400, "invalid_field", Some("Idempotency-Key"));
-    assert_eq!(server.get("/bench/noop").await.header("allow"), Some("POST"));
-    assert_eq!(server.get("/api/pull?chat=a:b").await.text(), r#"{"messages":[]}"#);
-}
-
-#[tokio::test]
-async fn content_types() {
-    let server = Server::start().await;
-    for bad in [
-        "Content-Type: text/plain",
-        "Content-Type: application/x-www-form-urlencoded",
-        "Content-Type:",
-        "Accept: */*",
-    ] {
-        for line in ["POST /api/send", "POST /api/pull", "GET /api/pull"] {
-            server.ask(line, &[bad], SEND.as_bytes()).await.refused(415, "unsupported_media_type", None);
-        }
-    }
-    for good in ["Content-Type: APPLICATION/JSON;charset=utf-8", "content-type: application/vnd.chat+json"] {
-        server.ask("POST /api/send", &[good], SEND.as_bytes()).await.ok();
-    }
-    server.ask("GET /api/pull?chat=a:b", &["Content-Type: text/plain"], b"").await.ok();
+    server.ask(request("OPTIONS *", &[], "")).await.refused(404, "no_such_path", "");
+    server.stop().await;
 }
 
 #[tokio::test]
 async fn hosts_and_origins() {
-    let server = Server::start().await;
-    for host in ["localhost", "127.0.0.1:1", "[::1]:8080", "192.168.1.9", "CHAT.example.com:443"] {
-        server.ask("GET /ping", &[&format!("Host: {host}")], b"").await.ok();
+    let ping = |headers: &[&str]| request("GET /ping", headers, "");
+    check(vec![
+        (ping(&["Host: evil.example"]), 403, "host", ""),
+        (ping(&["Host: localhost.evil.example"]), 403, "host", ""),
+        (ping(&["Host:"]), 403, "host", ""),
+        (ping(&["Host: localhost", "Host: localhost"]), 400, "bad_request", ""),
+        (b"GET /ping HTTP/1.1\r\n\r\n".to_vec(), 400, "bad_request", ""),
+        (request("GET http://evil.example/ping", &[], ""), 403, "host", ""),
+        (ping(&["Origin: null"]), 403, "origin", ""),
+        (ping(&["Origin: https://evil.example"]), 403, "origin", ""),
+        (ping(&["Origin: http://localhost", "Origin: http://evil.example"]), 403, "origin", ""),
+        (request("POST /api/send", &[JSON, "Origin: https://evil.example"], hello("x")), 403, "origin", ""),
+        (request("POST /api/send", &[JSON, "Host: evil.example:8080"], hello("x")), 403, "host", ""),
+        (request("GET /nowhere", &["Host: evil.example"], ""), 403, "host", ""),
+    ])
+    .await;
+    let server = Setup::memory().start().await;
+    for headers in [
+        &["Host: localhost:8080", "Origin: http://localhost:3000"][..],
+        &["Host: 127.0.0.1"],
+        &["Host: 192.0.2.7:80", "Origin: https://chat.example.com"],
+        &["Host: [::1]:8080", "Origin: http://[::1]:8080"],
+        &["Host: Chat.Example.com"],
+    ] {
+        assert_eq!(server.ask(ping(headers)).await.ok(), json!({"message": "pong"}), "{headers:?}");
     }
-    for host in ["evil.example", "localhost.evil.example", "a@localhost"] {
-        server.ask("GET /ping", &[&format!("Host: {host}")], b"").await.refused(403, "host", None);
-    }
-    server.ask("GET http://evil.example/ping", &[], b"").await.refused(403, "host", None);
-    server.ask("GET http://localhost/ping", &[], b"").await.ok();
-    let twice = ["Host: localhost", "Host: localhost"];
-    server.ask("GET /ping", &twice, b"").await.refused(400, "bad_request", None);
-    let mut raw = server.connect().await;
-    raw.write(b"GET /ping HTTP/1.1\r\n\r\n").await;
-    raw.answer().await.refused(400, "bad_request", None);
-    let mut raw = server.connect().await;
-    raw.write(b"GET /ping HTTP/1.0\r\n\r\n").await;
-    raw.answer().await.ok();
-    for origin in ["http://localhost:3000", "http://127.0.0.1", "https://chat.example.com"] {
-        let headers = [&format!("Origin: {origin}"), JSON];
-        server.ask("POST /api/send", &headers, SEND.as_bytes()).await.ok();
-    }
-    for origin in ["null", "https://evil.example", "http://localhost.evil.example", "localhost"] {
-        let headers = [&format!("Origin: {origin}"), JSON];
-        server.ask("POST /api/send", &headers, SEND.as_bytes()).await.refused(403, "origin", None);
-        server.ask("GET /api/pull?chat=a:b", &headers[..1], b"").await.refused(403, "origin", None);
-    }
+    let mut old = server.connect().await;
+    assert_eq!(old.ask("GET /ping HTTP/1.0\r\n\r\n").await.status, 200, "HTTP/1.0 has no Host");
+    server.stop().await;
 }

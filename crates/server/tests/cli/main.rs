@@ -1,0 +1,7 @@
+//! The real executable as a person and a supervisor use it: settings, start, client commands, end.
+
+mod client;
+mod config;
+mod help;
+mod process;
+mod start;
