@@ -226,3 +226,41 @@ impl<'de, const N: usize> Visitor<'de> for Walk<'_, N> {
         Ok(values)
     }
 }
+
+#[cfg(test)]
+pub(crate) mod sketch {
+    use proptest::prelude::*;
+
+    /// Bodies that are the usual one but for a few changes: a field that stands twice, or has a value of any type.
+    pub(crate) fn objects(usual: &'static [(&'static str, &'static str)]) -> impl Strategy<Value = String> {
+        let names = usual.iter().map(|(name, _)| *name).chain(["more", "ch\\u0061t"]).collect::<Vec<_>>();
+        let name = prop::sample::select(names);
+        let value = prop::sample::select(vec![
+            r#""a:b""#,
+            r#""a""#,
+            r#""\n\ud83d\udc4d""#,
+            r#""\ud83d""#,
+            "null",
+            "true",
+            "0",
+            "-0",
+            "1.0",
+            "99999999999999999999",
+            "[ 1 ]",
+            r#"{ "x" : [ 1e999 ] }"#,
+            "nonsense",
+        ]);
+        (Just(usual.to_vec()), prop::collection::vec((name, value), 0..4), any::<[bool; 2]>()).prop_map(
+            |(mut fields, changes, [append, space])| {
+                for (name, value) in changes {
+                    fields.retain(|(other, _)| append || *other != name);
+                    fields.push((name, value));
+                }
+                let space = if space { " \n" } else { "" };
+                let fields: Vec<_> =
+                    fields.iter().map(|(name, value)| format!("{space}\"{name}\"{space}:{value}")).collect();
+                format!("{space}{{{}}}", fields.join(","))
+            },
+        )
+    }
+}

@@ -33,12 +33,16 @@ impl<'a> PullRequest<'a> {
     /// # Errors
     /// [`Invalid`] that names the field, or `body`.
     pub fn parse_json(body: &'a [u8]) -> Result<Self, Invalid> {
-        if let Ok(text) = str::from_utf8(body)
-            && begins_as_object(body)
-            && let Ok(request) = serde_json::from_str(text)
-        {
-            return Ok(request);
-        }
+        Self::parse_fast(body).map_or_else(|| Self::parse_slowly(body), Ok)
+    }
+
+    fn parse_fast(body: &'a [u8]) -> Option<Self> {
+        let text = str::from_utf8(body).ok().filter(|_| begins_as_object(body))?;
+        serde_json::from_str(text).ok()
+    }
+
+    /// Takes what the fast reading can't hold too, such as a limit past `u64`.
+    fn parse_slowly(body: &'a [u8]) -> Result<Self, Invalid> {
         let fields = Fields::read(body, ["chat", "limit", "cursor", "reverse"])?;
         Ok(Self {
             chat: fields.required_string("chat")?,
@@ -94,5 +98,37 @@ fn parse_bool(name: &'static str, text: &str) -> Result<bool, Invalid> {
         "true" => Ok(true),
         "false" => Ok(false),
         _ => Err(Invalid::new(name, format!("{name} must be true or false"))),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::fields::sketch::objects;
+    use proptest::prelude::*;
+
+    const USUAL: &[(&str, &str)] =
+        &[("chat", r#""a:b""#), ("limit", "5"), ("cursor", "7"), ("reverse", "false")];
+
+    proptest! {
+        #[test]
+        fn both_readings_agree(body in objects(USUAL)) {
+            if let Some(fast) = PullRequest::parse_fast(body.as_bytes()) {
+                prop_assert_eq!(PullRequest::parse_slowly(body.as_bytes()), Ok(fast));
+            }
+        }
+
+        #[test]
+        fn a_query_string_and_its_json_ask_the_same(
+            chat in "[\\PC&&[^:]]{1,8}:[\\PC&&[^:]]{1,8}", limit in any::<u64>(), cursor in any::<u64>(), reverse: bool,
+        ) {
+            let encoded = chat.bytes().map(|byte| format!("%{byte:02x}")).collect::<Vec<_>>().concat();
+            let query = format!("reverse={reverse}&chat={encoded}&cursor={cursor}&limit={limit}");
+            let request =
+                PullRequest { chat: chat.into(), limit: Some(limit), cursor: Some(cursor), reverse: Some(reverse) };
+            let json = serde_json::to_vec(&request).expect("it serializes");
+            prop_assert_eq!(PullRequest::parse_json(&json), Ok(request.clone()));
+            prop_assert_eq!(PullRequest::parse_query(&query), Ok(request));
+        }
     }
 }

@@ -24,7 +24,15 @@ pub(super) struct HealthArgs {
     server: Option<String>,
 }
 
+/// Docker takes every exit code but 0 and 1 for something else, so a bad address is 1 too.
 pub(super) async fn run(args: &HealthArgs) -> Result<(), CliError> {
+    check(args).await.map_err(|error| match error {
+        CliError::Usage(why) => CliError::Refused(why),
+        other => other,
+    })
+}
+
+async fn check(args: &HealthArgs) -> Result<(), CliError> {
     let server = ServerArgs { server: args.server.clone() };
     let url = match server.said()? {
         Some(url) => url,

@@ -4,7 +4,7 @@ use super::{CliError, load};
 use crate::{
     config::{Flags, Settings},
     http::{self, App},
-    lifecycle::{self, on_signals},
+    lifecycle::{self, Shutdown, on_signals},
     telemetry,
 };
 use chinwag_model::SystemClock;
@@ -44,9 +44,7 @@ pub(super) async fn run(flags: &Flags) -> Result<(), CliError> {
     let address = listener.local_addr().map_err(|error| cannot("the address of the socket", error))?;
     // Before the store, whose opening may take long: the first process of a container ignores what it does not handle.
     let shutdown = on_signals().map_err(|error| cannot("signals", error))?;
-    let store =
-        EmbeddedStore::open(&settings.data, &store_options(&settings), Arc::new(SystemClock::default()))
-            .map_err(|error| CliError::Usage(why_not_opened(&error)))?;
+    let store = open_store(&settings, shutdown.clone()).await?;
     let data = std::path::absolute(&settings.data).unwrap_or_else(|_| settings.data.clone());
     let app = App::new(Arc::new(store), http_options(&settings));
     tracing::info!(
@@ -63,6 +61,25 @@ pub(super) async fn run(flags: &Flags) -> Result<(), CliError> {
             tracing::error!("ending at once: {error}");
             // Dropping the store would wait for its writer, or let the engine write again after a failure.
             process::exit(1)
+        }
+    }
+}
+
+/// Opens the store. Asked to end before that is done, the process ends.
+async fn open_store(settings: &Settings, mut shutdown: Shutdown) -> Result<EmbeddedStore, CliError> {
+    let (data, options) = (settings.data.clone(), store_options(settings));
+    let opening = tokio::task::spawn_blocking(move || {
+        EmbeddedStore::open(&data, &options, Arc::new(SystemClock::default()))
+    });
+    tokio::select! {
+        opened = opening => {
+            let opened = opened.map_err(|error| CliError::Usage(format!("cannot open the store: {error}")))?;
+            opened.map_err(|error| CliError::Usage(why_not_opened(&error)))
+        }
+        () = shutdown.asked() => {
+            tracing::info!("asked to end while the store was being opened");
+            // The opening can't be called back, and nothing was accepted: to end the process is to end in order.
+            process::exit(0)
         }
     }
 }

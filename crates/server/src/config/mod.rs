@@ -151,7 +151,7 @@ impl Config {
     /// [`ConfigError`] that says why not, and what to do.
     pub fn check_open(&self) -> Result<(), ConfigError> {
         let (Value::Address(listen), origin) = self.value("listen") else { return Ok(()) };
-        if listen.ip().is_loopback() || self.value("auth").1 != Origin::Default {
+        if listen.ip().to_canonical().is_loopback() || self.value("auth").1 != Origin::Default {
             return Ok(());
         }
         Err(Wrong::from(WrongKind::NotOpen { listen: *listen, origin: origin.clone() }).into())

@@ -69,7 +69,13 @@ impl Kind {
     /// Takes what was given, unless it is not [`allowed`](Kind::allowed).
     pub(crate) fn read(self, raw: &Raw) -> Option<Value> {
         match self {
-            Self::Address => raw.text()?.parse().ok().map(Value::Address),
+            Self::Address => {
+                let text = raw.text()?;
+                // Not looked up: a name could mean several addresses, and this one is always the same.
+                let text =
+                    text.strip_prefix("localhost:").map_or(text.into(), |port| format!("127.0.0.1:{port}"));
+                text.parse().ok().map(Value::Address)
+            }
             Self::Path => {
                 let path = raw.os_text().filter(|path| !path.is_empty())?;
                 Some(Value::Path(path.into()))
@@ -109,7 +115,9 @@ impl Kind {
     /// What it may be, in words.
     pub(crate) fn allowed(self) -> String {
         match self {
-            Self::Address => "an IP address and a port, such as 127.0.0.1:8080 or [::1]:8080".into(),
+            Self::Address => {
+                "an IP address or localhost, and a port, such as 127.0.0.1:8080 or [::1]:8080".into()
+            }
             Self::Path => "a path".into(),
             Self::Choice(words) => format!("\"{}\"", words.join("\" or \"")),
             Self::LogFilter => {

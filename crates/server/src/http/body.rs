@@ -148,7 +148,7 @@ pub(super) fn require_json(head: &Parts) -> Result<(), Refusal> {
 fn is_json(content_type: &[u8]) -> bool {
     let essence = content_type.split(|&byte| byte == b';').next().unwrap_or_default().trim_ascii();
     essence.eq_ignore_ascii_case(b"application/json")
-        || (essence.iter().filter(|&&byte| byte == b'/').count() == 1
+        || (essence.contains(&b'/')
             && !essence.contains(&b',')
             && essence.last_chunk::<5>().is_some_and(|end| end.eq_ignore_ascii_case(b"+json")))
 }

@@ -97,14 +97,18 @@ impl Pulse {
     }
 
     /// The connection is to be closed. Whether the client may be sending still, so that closing at once could destroy
-    /// the reply before it is read.
+    /// the reply before it is read; then the connection lingers.
     pub(super) fn closing(&self) -> bool {
-        let mut state = self.state.lock();
-        let lingers = !matches!(state.phase, Phase::Idle | Phase::Replying);
+        let lingers = !matches!(self.state.lock().phase, Phase::Idle | Phase::Replying);
         if lingers {
-            state.enter(Phase::Lingering);
+            self.linger();
         }
         lingers
+    }
+
+    /// All is written, and the client sends still.
+    pub(super) fn linger(&self) {
+        self.state.lock().enter(Phase::Lingering);
     }
 }
 

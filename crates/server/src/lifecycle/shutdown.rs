@@ -46,7 +46,7 @@ impl Shutdown {
     }
 
     /// Waits for the first request to end.
-    pub(super) async fn asked(&mut self) {
+    pub async fn asked(&mut self) {
         reached(&mut self.stop, Stop::Drain).await;
     }
 

@@ -18,13 +18,21 @@ const LINGER_MAX_BYTES: usize = 32 * 1024 * 1024;
 pub(super) struct Socket {
     stream: TcpStream,
     pulse: Arc<Pulse>,
-    /// `None` until the write side is shut down, then how many bytes were thrown away since.
-    discarded_bytes: Option<usize>,
+    closing: Option<Closing>,
+}
+
+/// The write side is shut down.
+#[derive(Clone, Copy)]
+struct Closing {
+    /// Whether to wait for more of what the client sends, and the client's own end.
+    lingers: bool,
+    /// How many bytes were thrown away.
+    discarded_bytes: usize,
 }
 
 impl Socket {
     pub(super) fn new(stream: TcpStream, pulse: Arc<Pulse>) -> Self {
-        Self { stream, pulse, discarded_bytes: None }
+        Self { stream, pulse, closing: None }
     }
 
     fn note<T>(&self, written: Poll<io::Result<T>>) -> Poll<io::Result<T>> {
@@ -76,22 +84,28 @@ impl AsyncWrite for Socket {
     /// Tells the client that no more comes. Where it may be sending still, what it sends is read for a while and thrown
     /// away: closing a socket with unread bytes makes the kernel reset the connection, and the reply is lost with it.
     fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        if self.discarded_bytes.is_none() {
+        let mut closing = if let Some(closing) = self.closing {
+            closing
+        } else {
             ready!(Pin::new(&mut self.stream).poll_shutdown(cx))?;
-            if !self.pulse.closing() {
-                return Poll::Ready(Ok(()));
-            }
-        }
-        let mut discarded = self.discarded_bytes.unwrap_or(0);
+            Closing { lingers: self.pulse.closing(), discarded_bytes: 0 }
+        };
         let mut space = [0; 16 * 1024];
-        while discarded < LINGER_MAX_BYTES {
-            self.discarded_bytes = Some(discarded);
+        while closing.discarded_bytes < LINGER_MAX_BYTES {
+            self.closing = Some(closing);
             let mut buf = ReadBuf::new(&mut space);
-            ready!(Pin::new(&mut self.stream).poll_read(cx, &mut buf))?;
-            if buf.filled().is_empty() {
-                break;
+            match Pin::new(&mut self.stream).poll_read(cx, &mut buf)? {
+                Poll::Pending if closing.lingers => return Poll::Pending,
+                Poll::Ready(()) if !buf.filled().is_empty() => {}
+                // The client has ended too, or nothing of it is unread.
+                Poll::Pending | Poll::Ready(()) => break,
             }
-            discarded += buf.filled().len();
+            if !closing.lingers {
+                // Requests in a row, of which the last ones came too late.
+                self.pulse.linger();
+                closing.lingers = true;
+            }
+            closing.discarded_bytes += buf.filled().len();
         }
         Poll::Ready(Ok(()))
     }

@@ -3,7 +3,7 @@
  *
  *   FAULTY_DISK_DIRECTORY   the directory, absolute, without a slash at its end
  *   FAULTY_DISK_FAIL_AT     the write or sync that fails with EIO, counted from 1; only that one
- *   FAULTY_DISK_FAILED      a file that is made when it has failed
+ *   FAULTY_DISK_FAILED      a file that is made when it has failed, and says which call on which file that was
  *   FAULTY_DISK_UNDO        a file that takes a record before each change and after each sync, from which `power.rs` undoes
  *                           what a power cut would have lost
  *   FAULTY_DISK_NO_SYNC     if set, syncs are not recorded, as if the disk had lied about them
@@ -63,24 +63,30 @@ static int below(const char *path) {
     return length && strncmp(path, directory, length) == 0 && (path[length] == '/' || path[length] == 0);
 }
 
-static int ours(int fd) {
-    char link[64], path[PATH_MAX];
-    if (!directory)
-        return 0;
+/* The path of an open file, or an empty one. */
+static const char *path_of(int fd, char path[PATH_MAX]) {
+    char link[64];
     snprintf(link, sizeof link, "/proc/self/fd/%d", fd);
-    ssize_t length = readlink(link, path, sizeof path - 1);
-    if (length < 0)
-        return 0;
-    path[length] = 0;
-    return below(path);
+    ssize_t length = readlink(link, path, PATH_MAX - 1);
+    path[length < 0 ? 0 : length] = 0;
+    return path;
+}
+
+static int ours(int fd) {
+    char path[PATH_MAX];
+    return directory && below(path_of(fd, path));
 }
 
 /* Counts a write or a sync, and says whether it is the one that fails. */
-static int fails(void) {
+static int fails(const char *call, int fd) {
+    char path[PATH_MAX];
     if (__sync_add_and_fetch(&operations, 1) != fail_at)
         return 0;
-    if (failed_path)
-        syscall(SYS_close, syscall(SYS_openat, AT_FDCWD, failed_path, O_WRONLY | O_CREAT, 0600));
+    if (failed_path) {
+        int failed = (int)syscall(SYS_openat, AT_FDCWD, failed_path, O_WRONLY | O_CREAT | O_CLOEXEC, 0600);
+        dprintf(failed, "%s %s", call, path_of(fd, path));
+        syscall(SYS_close, failed);
+    }
     errno = EIO;
     return 1;
 }
@@ -134,7 +140,7 @@ static uint64_t place(int fd) {
 #define WITH_FAULTS(type, fd, before, call, after)                                                                             \
     if (!ours(fd))                                                                                                             \
         return call;                                                                                                           \
-    if (fails())                                                                                                               \
+    if (fails(__func__, fd))                                                                                                   \
         return -1;                                                                                                             \
     if (undo < 0)                                                                                                              \
         return call;                                                                                                           \

@@ -8,7 +8,7 @@ use crate::{
     random::full,
 };
 use rustix::process::Signal;
-use std::{path::Path, time::Instant};
+use std::{fs, path::Path, time::Instant};
 
 /// Sends of a run, one after the other, each a commit of its own.
 const SENDS: usize = 20;
@@ -48,7 +48,7 @@ fn fails_well(fail_at: usize) -> bool {
         if !matches!(send.outcome, Outcome::Stored(..)) {
             try_send(&mut connection, send).expect("an answer");
         }
-        repeat(&mut connection, send).unwrap_or_else(|error| panic!("write {fail_at}: {error}\n{printed}"));
+        repeat(&mut connection, send).unwrap_or_else(|error| panic!("{fail_at}: {error}\n{printed}"));
     }
     ledger.verify(&server);
     server.stop();
@@ -56,10 +56,12 @@ fn fails_well(fail_at: usize) -> bool {
     failed.exists()
 }
 
-/// Sends until the server ends, and sees it end as it should. What it printed.
+/// Sends until a send fails or all are sent, and sees the server end as it should. What it printed.
 fn run(server: Server, fail_at: usize, failed: &Path, ledger: &mut Ledger) -> String {
-    let started = server.address_unless_it_ends();
-    if let Some(mut connection) = started.and_then(|_| server.try_connect()) {
+    let fault = || format!("write or sync {fail_at}, {},", fs::read_to_string(failed).unwrap_or_default());
+    let started = server.address_unless_it_ends().is_some();
+    let mut harmed = !started;
+    if let Some(mut connection) = server.try_connect() {
         for number in 0..SENDS {
             let key = (number % 2 == 0).then(|| format!("key-{number}"));
             let mut send = Send {
@@ -71,27 +73,25 @@ fn run(server: Server, fail_at: usize, failed: &Path, ledger: &mut Ledger) -> St
                 outcome: Outcome::Unknown,
             };
             let answered = try_send(&mut connection, &mut send);
+            harmed = !matches!(send.outcome, Outcome::Stored(..));
             ledger.sends.push(send);
-            if answered.is_err() {
+            if harmed {
+                answered.unwrap_or_else(|error| panic!("{} {error}\n{}", fault(), server.printed()));
                 break;
             }
         }
     }
-    if !failed.exists() {
-        // It has not come yet; it may as the server stops.
+    if !harmed {
+        // It has not come yet, or was of no matter, such as in the engine's tidying up.
         server.signal(Signal::TERM);
     }
-    let (status, printed) =
-        server.await_end(&format!("the server to end by itself after write {fail_at} failed"));
-    if failed.exists() {
-        let all_stored = ledger.sends.iter().all(|send| matches!(send.outcome, Outcome::Stored(..)));
-        let none_was_harmed = started.is_some() && all_stored;
-        assert!(
-            status.code().is_some_and(|code| code != 0) || none_was_harmed,
-            "write {fail_at}: {status}\n{printed}"
-        );
-        assert!(!printed.contains("panicked at"), "write {fail_at} made it panic:\n{printed}");
-    } else {
+    let (status, printed) = server.await_end(&format!("the server to end after {} failed", fault()));
+    assert!(!printed.contains("panicked at"), "{} made it panic:\n{printed}", fault());
+    if harmed {
+        assert!(failed.exists(), "it failed without a fault:\n{printed}");
+        assert!(status.code().is_some_and(|code| code != 0), "{} {status}\n{printed}", fault());
+        assert!(started || !printed.trim().is_empty(), "{} it did not start, and did not say why", fault());
+    } else if !failed.exists() {
         assert_eq!(status.code(), Some(0), "{printed}");
     }
     printed

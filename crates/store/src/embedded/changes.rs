@@ -75,7 +75,7 @@ pub fn decode(key: &[u8], value: &[u8]) -> Result<Vec<Change>, Wrong> {
     if row.u8()? != VERSION {
         return Err("the row is of an unknown version");
     }
-    let mut changes = Vec::new();
+    let mut changes: Vec<Change> = Vec::new();
     while !row.is_empty() {
         let ts = last.0.checked_sub(row.varint()?).map(Ts).ok_or("a change is before all time")?;
         let kind = match row.u8()? {
@@ -89,7 +89,13 @@ pub fn decode(key: &[u8], value: &[u8]) -> Result<Vec<Change>, Wrong> {
             Ok((chat, _)) if chat.as_str() == name => chat,
             _ => return Err("a change is of no chat"),
         };
+        if changes.last().is_some_and(|before| before.ts >= ts) {
+            return Err("the changes are out of order");
+        }
         changes.push(Change { ts, kind, chat, seq });
+    }
+    if changes.last().is_some_and(|change| change.ts != last) {
+        return Err("the key is not the last change's time");
     }
     Ok(changes)
 }

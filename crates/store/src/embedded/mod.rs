@@ -1,14 +1,14 @@
 //! The durable store of one machine, on fjall.
 //!
-//! A send goes `append → queue → sequencer → committer` and back; a pull is answered from the chat's [`cell`] while the
+//! A send goes `append → queue → sequencer → committer` and back; a pull is answered from the chat's `cell` while the
 //! chat is hot, else from disk on a bounded set of blocking threads. Reading order: [`record`] and [`changes`] (what is
 //! stored), `layout` and `journal` (how it is opened), `cell` and `cells` (what is in memory), `queue`, `sequencer`,
-//! `committer` (how it is written), `reader` (how it is read), [`check`] (how it is verified).
+//! `committer` (how it is written), `reader` (how it is read), [`check()`] (how it is verified).
 
 mod cell;
 mod cells;
 pub mod changes;
-pub mod check;
+mod check;
 mod codec;
 mod committer;
 mod failure;

@@ -13,6 +13,10 @@ use std::{
 };
 use tokio::sync::oneshot;
 
+/// While the committer is busy, the writer is woken for this many sends: to wake it for each would cost more than to
+/// number it.
+const WAKE_SENDS: usize = 64;
+
 /// When a refused send may come back: time for several commits.
 const RETRY_AFTER: Duration = Duration::from_secs(1);
 
@@ -123,7 +127,9 @@ impl Queue {
             return;
         }
         state.items.push(item);
-        self.rouse(&mut state);
+        if state.committer_free || state.items.len() >= WAKE_SENDS {
+            self.rouse(&mut state);
+        }
     }
 
     /// Says that the committer waits for a batch.

@@ -286,7 +286,7 @@ mod tests {
             key(&chat("a:b"), Seq(256)),
             key(&chat("a:b"), Seq(u64::MAX)),
             key(&chat("a:b!"), Seq(1)),
-            key(&chat("a:ba"), Seq(1)),
+            key(&chat("a:bb"), Seq(1)),
         ];
         assert!(rows.is_sorted());
     }

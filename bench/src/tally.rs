@@ -1,0 +1,82 @@
+//! What one thread of the generator counted.
+
+use crate::{Failure, ledger::Ledger};
+use hdrhistogram::Histogram;
+use std::{collections::BTreeMap, time::Duration};
+
+/// Longest latency that is told apart, in microseconds: beyond any time-out and drain.
+const LATENCY_MAX_US: u64 = 600_000_000;
+
+/// What a request asked for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Op {
+    Send,
+    Pull,
+    Noop,
+}
+
+impl Op {
+    pub(crate) const ALL: [Self; 3] = [Self::Send, Self::Pull, Self::Noop];
+
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            Self::Send => "send",
+            Self::Pull => "pull",
+            Self::Noop => "noop",
+        }
+    }
+}
+
+/// Latencies and counts of one kind of request.
+#[derive(Debug, Clone)]
+pub(crate) struct OpTally {
+    /// Of requests that were to start in the measured time, in microseconds.
+    pub(crate) latencies: Histogram<u64>,
+    /// Requests answered well within the measured time.
+    pub(crate) completed: u64,
+    /// Requests answered well, the warm-up's among them.
+    pub(crate) succeeded: u64,
+}
+
+/// All that one thread counted.
+#[derive(Debug)]
+pub(crate) struct Tally {
+    pub(crate) ops: [OpTally; 3],
+    pub(crate) failures: BTreeMap<Failure, u64>,
+    pub(crate) ledger: Ledger,
+}
+
+impl Tally {
+    pub(crate) fn new(chats: u32) -> Self {
+        let latencies = Histogram::new_with_bounds(1, LATENCY_MAX_US, 3).expect("sound bounds");
+        let op = OpTally { latencies, completed: 0, succeeded: 0 };
+        Self { ops: [op.clone(), op.clone(), op], failures: BTreeMap::new(), ledger: Ledger::new(chats) }
+    }
+
+    pub(crate) fn fail(&mut self, failure: Failure) {
+        *self.failures.entry(failure).or_default() += 1;
+    }
+
+    /// Counts a request that was answered well.
+    pub(crate) fn succeed(&mut self, op: Op, latency: Duration, started_in: bool, ended_in: bool) {
+        let op = &mut self.ops[op as usize];
+        op.succeeded += 1;
+        op.completed += u64::from(ended_in);
+        if started_in {
+            op.latencies.saturating_record(u64::try_from(latency.as_micros()).unwrap_or(u64::MAX));
+        }
+    }
+
+    /// Adds what another thread counted. The ledgers' lists are joined; their floors were each thread's own.
+    pub(crate) fn add(&mut self, other: Self) {
+        for (mine, theirs) in self.ops.iter_mut().zip(other.ops) {
+            mine.latencies.add(&theirs.latencies).expect("the same bounds");
+            mine.completed += theirs.completed;
+            mine.succeeded += theirs.succeeded;
+        }
+        for (failure, count) in other.failures {
+            *self.failures.entry(failure).or_default() += count;
+        }
+        self.ledger.acked.extend(other.ledger.acked);
+    }
+}

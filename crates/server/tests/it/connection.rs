@@ -1,0 +1,139 @@
+//! The bounds of connections.
+
+use crate::{
+    server::Setup,
+    wire::{get, hello, post, within},
+};
+use std::{io::ErrorKind, time::Duration};
+use tokio::io::AsyncWriteExt;
+
+const SHORT: Duration = Duration::from_millis(50);
+
+#[tokio::test]
+async fn a_head_that_does_not_arrive_ends_the_connection() {
+    let mut setup = Setup::memory();
+    setup.life.head_timeout = SHORT;
+    let server = setup.start().await;
+    let mut first = server.connect().await;
+    first.write("GET /ping HTTP/1.1\r\nHost: loc").await;
+    first.ended().await;
+    let mut second = server.connect().await;
+    second.ask(get("/ping")).await.ok();
+    second.write("GET").await;
+    second.ended().await;
+    server.stop().await;
+}
+
+#[tokio::test]
+async fn a_head_that_drips_has_no_more_time_than_one_that_stalls() {
+    let mut setup = Setup::memory();
+    setup.life.head_timeout = SHORT;
+    let server = setup.start().await;
+    let mut connection = server.connect().await;
+    connection.write("GET /ping HTTP/1.1\r\nX: ").await;
+    within("the server to end the connection", async {
+        while connection.stream.write_all(b"x").await.is_ok() {
+            tokio::task::yield_now().await;
+        }
+    })
+    .await;
+    server.stop().await;
+}
+
+#[tokio::test]
+async fn an_idle_connection_is_ended() {
+    let mut setup = Setup::memory();
+    setup.life.idle_timeout = SHORT;
+    let server = setup.start().await;
+    server.connect().await.ended().await;
+    let mut used = server.connect().await;
+    used.ask(get("/ping")).await.ok();
+    used.ended().await;
+    server.stop().await;
+}
+
+#[tokio::test]
+async fn a_client_that_does_not_read_is_dropped() {
+    let mut setup = Setup::memory();
+    setup.life.write_timeout = SHORT;
+    let server = setup.start().await;
+    let mut connection = server.connect().await;
+    for _ in 0..60 {
+        connection.ask(post("/api/send", hello(&"x".repeat(16_384)))).await.ok();
+    }
+    let pull = get("/api/pull?chat=apple:banana&limit=1000");
+    let error = within("the connection to be dropped", async {
+        loop {
+            if let Err(error) = connection.stream.write_all(&pull).await {
+                break error;
+            }
+        }
+    })
+    .await;
+    assert!(matches!(error.kind(), ErrorKind::ConnectionReset | ErrorKind::BrokenPipe), "{error}");
+    server.ask(get("/ping")).await.ok();
+    server.stop().await;
+}
+
+#[tokio::test]
+async fn a_slow_reply_is_no_idle_connection() {
+    let mut setup = Setup::memory();
+    let stage = crate::store::Stage::new(setup.store);
+    setup.store = stage.clone();
+    setup.life.head_timeout = SHORT;
+    setup.life.idle_timeout = SHORT;
+    setup.life.write_timeout = SHORT;
+    setup.http.body_timeout = SHORT;
+    let server = setup.start().await;
+    let mut connection = server.connect().await;
+    connection.write(post("/api/send", hello("x"))).await;
+    stage.arrival().await;
+    // An idle connection that began later has had its time: so would this one have.
+    let mut idle = server.connect().await;
+    idle.ended().await;
+    stage.release(1);
+    connection.reply().await.ok();
+    connection.ended().await;
+    server.stop().await;
+}
+
+#[tokio::test]
+async fn one_connection_too_many_waits_until_another_has_ended() {
+    let mut setup = Setup::memory();
+    setup.life.connections_max = 2;
+    let server = setup.start().await;
+    let mut first = server.connect().await;
+    first.ask(get("/ping")).await.ok();
+    let mut second = server.connect().await;
+    second.ask(get("/ping")).await.ok();
+    let mut third = server.connect().await;
+    third.write(get("/ping")).await;
+    for _ in 0..100 {
+        first.ask(get("/ping")).await.ok();
+        second.ask(get("/ping")).await.ok();
+    }
+    let early = third.stream.try_read(&mut [0]).expect_err("nothing came");
+    assert_eq!(early.kind(), ErrorKind::WouldBlock);
+    drop(first);
+    third.reply().await.ok();
+    server.stop().await;
+}
+
+#[tokio::test]
+async fn nonsense_is_refused_and_ended() {
+    let server = Setup::memory().start().await;
+    for nonsense in
+        ["\x16\x03\x01\x02\x00\x01\x00\r\n\r\n", "GET /ping HTTP/9.9\r\n\r\n", "GET  /ping\r\n\r\n"]
+    {
+        let mut connection = server.connect().await;
+        connection.write(nonsense).await;
+        assert_eq!(connection.head().await.status, 400, "{nonsense:?}");
+        connection.ended().await;
+    }
+    let mut long = server.connect().await;
+    let path = "x".repeat(70_000);
+    let _refused_midway = long.stream.write_all(format!("GET /{path} HTTP/1.1\r\n\r\n").as_bytes()).await;
+    assert!(matches!(long.head().await.status, 414 | 431));
+    server.ask(get("/ping")).await.ok();
+    server.stop().await;
+}

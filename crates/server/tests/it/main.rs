@@ -1,0 +1,16 @@
+//! The server through its front door: a real server on a port of its own, spoken to in bytes.
+//!
+//! What a test sends and reads stands there as it goes over the wire, so that a fault which the server and a client
+//! library share cannot hide. Nothing sleeps: a test waits for an event, under a watchdog that says for which.
+
+mod bounds;
+mod connection;
+mod end;
+mod founding;
+mod framing;
+mod pull;
+mod refusals;
+mod send;
+mod server;
+mod store;
+mod wire;

@@ -1,0 +1,109 @@
+//! A server of a test's own.
+
+use crate::wire::{Connection, Reply, within};
+use chinwag::{
+    http::{self, App},
+    lifecycle::{self, RunError, Shutdown, Trigger},
+};
+use chinwag_model::{ManualClock, Ts, limits::TEXT_DEFAULT_MAX_BYTES};
+use chinwag_store::{
+    Store,
+    embedded::{self, EmbeddedStore},
+    memory::MemoryStore,
+};
+use std::{net::SocketAddr, sync::Arc, time::Duration};
+use tempfile::TempDir;
+use tokio::{net::TcpListener, task::JoinHandle};
+
+/// The moment of the founding document's example, with microseconds.
+pub(crate) const NOW: Ts = Ts(1_686_404_158_123_456);
+
+/// What a server is started with. Every time-out is so long that only the one which a test shortens can be met
+/// before its watchdog.
+pub(crate) struct Setup {
+    pub(crate) store: Arc<dyn Store>,
+    pub(crate) http: http::Options,
+    pub(crate) life: lifecycle::Options,
+    directory: Option<TempDir>,
+}
+
+/// A running server.
+pub(crate) struct Server {
+    pub(crate) address: SocketAddr,
+    pub(crate) app: App,
+    pub(crate) trigger: Trigger,
+    life: JoinHandle<Result<(), RunError>>,
+    _directory: Option<TempDir>,
+}
+
+impl Setup {
+    pub(crate) fn on(store: Arc<dyn Store>) -> Self {
+        const LONG: Duration = Duration::from_mins(10);
+        Self {
+            store,
+            http: http::Options {
+                text_max_bytes: TEXT_DEFAULT_MAX_BYTES,
+                allowed_hosts: vec!["chat.example.com".into()],
+                bodies_max_bytes: 64 << 20,
+                body_timeout: LONG,
+                bench_routes: false,
+            },
+            life: lifecycle::Options {
+                connections_max: 10_000,
+                head_timeout: LONG,
+                idle_timeout: LONG,
+                write_timeout: LONG,
+                drain_timeout: LONG,
+            },
+            directory: None,
+        }
+    }
+
+    pub(crate) fn memory() -> Self {
+        Self::on(Arc::new(MemoryStore::new(Arc::new(ManualClock::at(NOW)))))
+    }
+
+    pub(crate) fn embedded() -> Self {
+        let directory = tempfile::tempdir().expect("a directory");
+        let options = embedded::Options { disk_reserve_bytes: 0, ..embedded::Options::default() };
+        let store = EmbeddedStore::open(directory.path(), &options, Arc::new(ManualClock::at(NOW)));
+        let store = store.expect("an empty directory opens");
+        Self { directory: Some(directory), ..Self::on(Arc::new(store)) }
+    }
+
+    /// One of each store.
+    pub(crate) fn each() -> [Self; 2] {
+        [Self::memory(), Self::embedded()]
+    }
+
+    pub(crate) async fn start(self) -> Server {
+        let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
+        let address = listener.local_addr().expect("an address");
+        let app = App::new(self.store, self.http);
+        let (trigger, shutdown) = Shutdown::new();
+        let life = tokio::spawn(lifecycle::run(listener, self.life, app.clone(), shutdown));
+        Server { address, app, trigger, life, _directory: self.directory }
+    }
+}
+
+impl Server {
+    pub(crate) async fn connect(&self) -> Connection {
+        Connection::to(self.address).await
+    }
+
+    /// One request on a connection of its own, and its reply.
+    pub(crate) async fn ask(&self, request: impl AsRef<[u8]>) -> Reply {
+        self.connect().await.ask(request).await
+    }
+
+    /// Asks the server to end, and checks that it ends in order.
+    pub(crate) async fn stop(self) {
+        self.trigger.fire();
+        assert_eq!(self.ended().await, Ok(()));
+    }
+
+    /// Waits for the server's end.
+    pub(crate) async fn ended(self) -> Result<(), RunError> {
+        within("the server to end", self.life).await.expect("the server does not panic")
+    }
+}

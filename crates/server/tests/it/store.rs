@@ -1,0 +1,86 @@
+//! A store that waits where a test says, fails for good, and panics.
+
+use chinwag_model::{Draft, Page, PageQuery};
+use chinwag_store::{Appended, Store, StoreError, StoreFuture};
+use std::{future::Future, pin::Pin, sync::Arc};
+use tokio::sync::{Semaphore, watch};
+
+/// What a test can wait for, and bring about.
+pub(crate) struct Stage {
+    inner: Arc<dyn Store>,
+    /// One permit an append that has arrived.
+    arrived: Semaphore,
+    /// One permit an append that may go on.
+    may_go_on: Semaphore,
+    failed: watch::Sender<bool>,
+    closed: watch::Sender<bool>,
+}
+
+/// The text at which an append panics.
+pub(crate) const PANIC: &str = "panic";
+
+impl Stage {
+    pub(crate) fn new(inner: Arc<dyn Store>) -> Arc<Self> {
+        Arc::new(Self {
+            inner,
+            arrived: Semaphore::new(0),
+            may_go_on: Semaphore::new(0),
+            failed: watch::Sender::new(false),
+            closed: watch::Sender::new(false),
+        })
+    }
+
+    /// Waits until one more append has come in.
+    pub(crate) async fn arrival(&self) {
+        crate::wire::within("an append to arrive", self.arrived.acquire()).await.expect("open").forget();
+    }
+
+    /// Lets appends go on, this many.
+    pub(crate) fn release(&self, appends: usize) {
+        self.may_go_on.add_permits(appends);
+    }
+
+    /// The store fails for good; appends that wait have an unknown outcome.
+    pub(crate) fn fail(&self) {
+        self.failed.send_replace(true);
+    }
+
+    pub(crate) fn is_closed(&self) -> bool {
+        *self.closed.borrow()
+    }
+}
+
+impl Store for Stage {
+    fn append(&self, draft: Draft) -> StoreFuture<'_, Appended> {
+        assert_ne!(draft.text.as_str(), PANIC, "as the test asked");
+        Box::pin(async move {
+            self.arrived.add_permits(1);
+            tokio::select! {
+                permit = self.may_go_on.acquire() => permit.expect("open").forget(),
+                reason = self.failed() => return Err(StoreError::OutcomeUnknown(reason)),
+            }
+            self.inner.append(draft).await
+        })
+    }
+
+    fn page(&self, query: PageQuery) -> StoreFuture<'_, Page> {
+        self.inner.page(query)
+    }
+
+    fn ready(&self) -> Result<(), StoreError> {
+        if *self.failed.borrow() { Err(StoreError::Unavailable("secret".into())) } else { self.inner.ready() }
+    }
+
+    fn failed(&self) -> Pin<Box<dyn Future<Output = String> + Send + '_>> {
+        Box::pin(async {
+            let mut failed = self.failed.subscribe();
+            failed.wait_for(|failed| *failed).await.expect("the sender is ours");
+            "the disk of /secret".into()
+        })
+    }
+
+    fn close(&self) -> StoreFuture<'_, ()> {
+        self.closed.send_replace(true);
+        self.inner.close()
+    }
+}
