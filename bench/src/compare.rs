@@ -31,6 +31,8 @@ pub struct Comparison {
     pub reference_cpu_us: Option<f64>,
     /// Requests that failed, of both.
     pub failed: u64,
+    /// How many of these were answered with something that is not true.
+    pub wrong: u64,
     /// What was found of the sends that were acknowledged.
     pub verification: Verification,
 }
@@ -54,7 +56,7 @@ pub async fn compare(
     let mut rates = [Vec::new(), Vec::new()];
     let mut cpu_us = [Vec::new(), Vec::new()];
     let mut acked = Vec::new();
-    let mut failed = 0;
+    let (mut failed, mut wrong) = (0, 0);
     for side in &sides {
         side.check()?;
         prepare(side, &content).await?;
@@ -67,6 +69,7 @@ pub async fn compare(
             let mut result = load(&Arc::new(side), &content, server, bar).await?;
             rates[at].push(result.rate());
             failed += result.failed();
+            wrong += result.wrong();
             acked.append(&mut result.take_acked());
             cpu_us[at].extend(result.cpu_us_per_request());
         }
@@ -84,6 +87,7 @@ pub async fn compare(
         load_cpu_us: (!cpu_us[0].is_empty()).then(|| median(&cpu_us[0])),
         reference_cpu_us: (!cpu_us[1].is_empty()).then(|| median(&cpu_us[1])),
         failed,
+        wrong,
         verification,
         load_per_s: std::mem::take(&mut rates[0]),
         reference_per_s: std::mem::take(&mut rates[1]),
@@ -91,6 +95,11 @@ pub async fn compare(
 }
 
 impl Comparison {
+    /// Whether what the server said and kept is true.
+    pub fn verified(&self) -> bool {
+        self.wrong == 0 && self.verification.passed()
+    }
+
     /// The medians of the load's and the reference's rates.
     pub fn medians(&self) -> (f64, f64) {
         (median(&self.load_per_s), median(&self.reference_per_s))

@@ -53,6 +53,11 @@ impl Measured {
         self.tally.failures.values().sum()
     }
 
+    /// How many of these were answered with something that is not true.
+    pub fn wrong(&self) -> u64 {
+        self.tally.failures.iter().filter(|(failure, _)| failure.is_wrong()).map(|(_, count)| count).sum()
+    }
+
     /// Processor time of the server a request that was answered well, in microseconds, where it was watched.
     pub fn cpu_us_per_request(&self) -> Option<f64> {
         let (before, after) = self.usage?;

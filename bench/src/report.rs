@@ -1,7 +1,7 @@
 //! A whole run: prepare, load, verify, and what it came to.
 
 use crate::{
-    BenchError, Content, Failure, Plan, Verification, Which, Work,
+    BenchError, Content, Plan, Verification, Which, Work,
     connection::Connection,
     content::{Buffer, Chats},
     load::{Measured, load},
@@ -138,7 +138,7 @@ fn report(plan: &Plan, measured: &Measured, verification: Verification) -> Repor
         ops: used.map(|op| op_report(op, &tally.ops[op as usize], seconds)).collect(),
         failures: tally.failures.iter().map(|(failure, count)| (failure.to_string(), *count)).collect(),
         failed: measured.failed(),
-        wrong: tally.failures.iter().filter(|(failure, _)| Failure::is_wrong(failure)).map(|(_, n)| n).sum(),
+        wrong: measured.wrong(),
         verification,
         process: process_report(measured),
     }

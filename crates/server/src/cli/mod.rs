@@ -2,6 +2,7 @@
 //!
 //! Exit codes: 0 done, 1 the server refused or problems were found, 2 wrong use or it could not start.
 
+mod bench;
 mod check;
 mod config;
 mod health;
@@ -52,6 +53,8 @@ enum Command {
     Pull(pull::PullArgs),
     /// Read a whole store and verify it; no server may have it open.
     Check(check::CheckArgs),
+    /// Measure a server, and verify what it stored.
+    Bench(bench::BenchArgs),
     /// Ask a server whether it is ready.
     Health(health::HealthArgs),
     /// Print the settings in force and where each came from.
@@ -145,6 +148,7 @@ pub async fn run() -> ExitCode {
         Command::Send(args) => send::run(args).await,
         Command::Pull(args) => pull::run(args).await,
         Command::Check(args) => check::run(args),
+        Command::Bench(args) => bench::run(args).await,
         Command::Health(args) => health::run(&args).await,
         Command::Config(args) => config::run(&args),
         Command::Completions { shell } => completions(shell),
