@@ -13,7 +13,7 @@ mod send;
 
 use body::Inbound;
 use bytes::Bytes;
-use chinwag_store::Store;
+use chinwag_store::{Store, StoreError};
 use chinwag_wire::ProblemCode;
 use futures_util::FutureExt;
 use gate::Gate;
@@ -137,7 +137,14 @@ impl App {
         if self.shared.leaving.load(Relaxed) {
             return Err(Refusal::new(ProblemCode::Unavailable, "the server is shutting down"));
         }
-        self.store().ready()?;
+        self.store().ready().map_err(|error| match error {
+            // A send is told 507; whoever asks for readiness knows 503 only.
+            StoreError::Full { .. } => Refusal::new(
+                ProblemCode::Unavailable,
+                "sends are refused: the disk's free space is below the reserve",
+            ),
+            error => error.into(),
+        })?;
         Ok(ok(&br#"{"status":"ready"}"#[..]))
     }
 }

@@ -241,7 +241,7 @@ fn listening_beyond_loopback_must_be_asked_for_in_words() {
         config(dir.path(), &["--listen", listen], &[("CHINWAG_AUTH", "open")]).expect(0);
         config(dir.path(), &["--listen", listen, "--config", "c.toml"], &[]).expect(0);
     }
-    for listen in ["127.0.0.1:0", "127.9.9.9:0", "[::1]:0"] {
+    for listen in ["127.0.0.1:0", "127.9.9.9:0", "[::1]:0", "[::ffff:127.0.0.1]:0", "localhost:0"] {
         config(dir.path(), &["--listen", listen], &[]).expect(0);
     }
 }

@@ -6,6 +6,7 @@
  *   FAULTY_DISK_FAILED      a file that is made when it has failed, and says which call on which file that was
  *   FAULTY_DISK_UNDO        a file that takes a record before each change and after each sync, from which `power.rs` undoes
  *                           what a power cut would have lost
+ *   FAULTY_DISK_CUT_AT      the sync, counted from 1, before which the program is killed
  *   FAULTY_DISK_NO_SYNC     if set, syncs are not recorded, as if the disk had lied about them
  *
  * A record is a struct record and `bytes` bytes: for a change, what stood at `offset` before it.
@@ -16,6 +17,7 @@
 #include <fcntl.h>
 #include <limits.h>
 #include <pthread.h>
+#include <signal.h>
 #include <stdarg.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -38,7 +40,7 @@ struct record {
 
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
 static const char *directory, *failed_path;
-static long fail_at, operations;
+static long fail_at, operations, cut_at, syncs;
 static int undo = -1, no_sync;
 
 __attribute__((constructor)) static void begin(void) {
@@ -47,6 +49,8 @@ __attribute__((constructor)) static void begin(void) {
     no_sync = getenv("FAULTY_DISK_NO_SYNC") != NULL;
     if (getenv("FAULTY_DISK_FAIL_AT"))
         fail_at = atol(getenv("FAULTY_DISK_FAIL_AT"));
+    if (getenv("FAULTY_DISK_CUT_AT"))
+        cut_at = atol(getenv("FAULTY_DISK_CUT_AT"));
     if (getenv("FAULTY_DISK_UNDO"))
         undo = (int)syscall(SYS_openat, AT_FDCWD, getenv("FAULTY_DISK_UNDO"), O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0600);
 }
@@ -187,6 +191,11 @@ int ftruncate64(int fd, off64_t length) {
 
 int ftruncate(int fd, off_t length) { return ftruncate64(fd, length); }
 
+static void maybe_cut(void) {
+    if (++syncs == cut_at)
+        syscall(SYS_kill, getpid(), SIGKILL);
+}
+
 static int put_sync(int fd, int result) {
     if (result == 0 && !no_sync)
         put_event('S', fd, 0);
@@ -195,12 +204,12 @@ static int put_sync(int fd, int result) {
 
 int fsync(int fd) {
     int (*real)(int) = next("fsync");
-    WITH_FAULTS(int, fd, (void)0, put_sync(fd, real(fd)), (void)0);
+    WITH_FAULTS(int, fd, maybe_cut(), put_sync(fd, real(fd)), (void)0);
 }
 
 int fdatasync(int fd) {
     int (*real)(int) = next("fdatasync");
-    WITH_FAULTS(int, fd, (void)0, put_sync(fd, real(fd)), (void)0);
+    WITH_FAULTS(int, fd, maybe_cut(), put_sync(fd, real(fd)), (void)0);
 }
 
 /* A file that is opened is seen so as to know new ones, and ones that are cut to nothing. */

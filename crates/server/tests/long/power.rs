@@ -11,33 +11,52 @@ use crate::{
     load::Load,
     random::{Random, rounds},
 };
+use rustix::process::Signal;
 use std::{
     collections::{HashMap, HashSet},
     fs::{self, File},
     io::Read as _,
     os::unix::fs::{FileExt as _, MetadataExt as _},
     path::{Path, PathBuf},
+    process::Command,
 };
 
 #[test]
 fn what_was_acknowledged_survives_power_cuts() {
     for seed in Random::seeds() {
         let directory = tempfile::tempdir().expect("a directory");
+        let data = directory.path().join("data");
         let mut random = Random::new(seed);
         let (mut ledger, mut lost) = (Ledger::default(), 0);
         for round in 0..rounds() {
-            lost += cut(directory.path(), &format!("{seed}.{round}"), true, &mut ledger, &mut random);
-            let server = Server::start(&directory.path().join("data"));
+            let (server, undo) = start(directory.path(), |command| {
+                if round % 2 == 0 {
+                    // Between a write and its sync, where there is most to lose.
+                    command.env("FAULTY_DISK_CUT_AT", (30 + random.below(300)).to_string());
+                }
+            });
+            if server.address_unless_it_ends().is_some() {
+                let load = Load::start(server.address(), 16, &format!("{seed}.{round}"), &mut random);
+                if round % 2 != 0 {
+                    let answers = 1 + random.below(*random.clone().one_of(&[10, 300, 2000]));
+                    load.await_answers(answers, || server.printed());
+                    server.signal(Signal::KILL);
+                }
+                server.await_end("the power to go");
+                ledger.sends.extend(load.finish());
+            }
+            lost += Cut::read(&undo).take_back(&data, round == 0 || random.one_in(2), &mut random);
+            let server = Server::start(&data);
             ledger.verify(&server);
             server.stop();
         }
-        check_store(&directory.path().join("data"));
+        check_store(&data);
         println!(
             "seed {seed}: {} cuts lost {lost} bytes, and none of {} messages",
             rounds(),
             ledger.stored()
         );
-        assert!(lost > 0, "a cut under load finds something that is not yet synced");
+        assert!(lost > 0, "a cut before a sync finds something that is not yet synced");
     }
 }
 
@@ -47,7 +66,14 @@ fn a_disk_that_lies_about_syncs_is_found_out() {
     let directory = tempfile::tempdir().expect("a directory");
     let mut ledger = Ledger::default();
     let mut random = Random::new(1);
-    cut(directory.path(), "lie", false, &mut ledger, &mut random);
+    let (server, undo) = start(directory.path(), |command| {
+        command.env("FAULTY_DISK_NO_SYNC", "1");
+    });
+    let load = Load::start(server.address(), 16, "lie", &mut random);
+    load.await_answers(100, || server.printed());
+    server.kill();
+    ledger.sends.extend(load.finish());
+    Cut::read(&undo).take_back(&directory.path().join("data"), true, &mut random);
     let server = Server::spawn(serve(&directory.path().join("data")));
     if server.address_unless_it_ends().is_some() {
         server.await_ready();
@@ -56,24 +82,15 @@ fn a_disk_that_lies_about_syncs_is_found_out() {
     }
 }
 
-/// Runs a load and cuts the power. How many bytes were lost.
-fn cut(directory: &Path, name: &str, honest: bool, ledger: &mut Ledger, random: &mut Random) -> u64 {
+/// Starts a server on a disk that records what a power cut would lose; where it does.
+fn start(directory: &Path, more: impl FnOnce(&mut Command)) -> (Server, PathBuf) {
     let (data, undo) = (directory.join("data"), directory.join("undo"));
     let _ = fs::remove_file(&undo);
     let mut command = serve(&data);
     faulty_disk::lay_under(&mut command, &data);
     command.env("FAULTY_DISK_UNDO", &undo);
-    if !honest {
-        command.env("FAULTY_DISK_NO_SYNC", "1");
-    }
-    let server = Server::spawn(command);
-    server.await_ready();
-    let load = Load::start(server.address(), 16, name, random);
-    let answers = 1 + random.below(*random.clone().one_of(&[10, 300, 2000]));
-    load.await_answers(answers, || server.printed());
-    server.kill();
-    ledger.sends.extend(load.finish());
-    Cut::read(&undo).take_back(&data, random)
+    more(&mut command);
+    (Server::spawn(command), undo)
 }
 
 /// One record of `faulty_disk.c`.
@@ -117,10 +134,9 @@ impl Cut {
     }
 
     /// Loses all of it, or some, or some in part, as a disk does that was writing. How many bytes were lost.
-    fn take_back(self, data: &Path, random: &mut Random) -> u64 {
+    fn take_back(self, data: &Path, all: bool, random: &mut Random) -> u64 {
         let mut files = HashMap::new();
         find_files(data, &mut files);
-        let all = random.one_in(2);
         let mut lost = 0;
         let mut kept = HashSet::new();
         for change in self.changes.into_iter().rev() {

@@ -54,7 +54,7 @@ fn a_second_signal_stops_at_once() {
     );
     slow.write_all(head.as_bytes()).expect("a connection");
     server.signal(Signal::TERM);
-    server.await_line("the server to say that it drains", "drain");
+    server.await_line("the server to say that it shuts down", "shutting down");
     let begin = Instant::now();
     server.signal(Signal::TERM);
     let (status, printed) = server.await_end("the server to end at once");

@@ -12,6 +12,7 @@ use std::{
     },
     time::{Duration, Instant},
 };
+use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender};
 
 /// How often an idle committer asks whether the engine still lives.
 const ASK_EVERY: Duration = Duration::from_secs(1);
@@ -61,6 +62,16 @@ pub(super) struct Committer {
     pub(super) committing: Arc<Committing>,
     pub(super) failure: Failure,
     pub(super) trim: Trim,
+    /// To the task that answers.
+    pub(super) committed: UnboundedSender<Vec<Done>>,
+}
+
+/// Answers those whose batch is on disk, in order, from within the runtime: to wake each of their tasks from a thread
+/// outside it costs several times as much. What waits here is bounded by the places in the queue that it still holds.
+pub(super) async fn answer(mut committed: UnboundedReceiver<Vec<Done>>) {
+    while let Some(done) = committed.recv().await {
+        done.into_iter().for_each(Done::succeed);
+    }
 }
 
 impl Committer {
@@ -96,10 +107,9 @@ impl Committer {
         let done = self.committing.take();
         match committed {
             Ok(()) => {
-                // The next batch may go to the disk while these are answered: the answers stay in order all the same,
-                // since this thread gives them.
                 self.queue.committer_is_free();
-                done.into_iter().for_each(Done::succeed);
+                // Where the task is gone, so is the runtime, and everyone who waited.
+                drop(self.committed.send(done));
             }
             Err(error) => {
                 self.failure.set(&format!("a batch could not be committed: {error}"));

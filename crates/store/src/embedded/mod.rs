@@ -63,7 +63,7 @@ const READS_MAX: usize = 32;
 
 /// The durable store of one machine.
 ///
-/// It must be used from within a tokio runtime, whose blocking threads it reads on. Dropped without
+/// It is opened and used within a tokio runtime, whose blocking threads it reads on. Dropped without
 /// [`close`](Store::close) it still writes what it accepted; a store that has failed is better left to the end of the
 /// process, since closing the engine may try to write again.
 pub struct EmbeddedStore {
@@ -92,6 +92,9 @@ impl EmbeddedStore {
     ///
     /// # Errors
     /// [`OpenError`]; nothing was changed then, but for a directory that was made.
+    ///
+    /// # Panics
+    /// Outside a tokio runtime.
     pub fn open(data: &Path, options: &Options, clock: Arc<dyn Clock>) -> Result<Self, OpenError> {
         let (layout, tables) = Layout::open(data, |db| Tables::open(db, options))?;
         let broken = |why: String| OpenError::Damaged { path: layout.db(), why };
@@ -117,6 +120,8 @@ impl EmbeddedStore {
             to_committer,
             gathered: Gathered::default(),
         };
+        let (to_answer, answers) = tokio::sync::mpsc::unbounded_channel();
+        tokio::spawn(committer::answer(answers));
         let committer = Committer {
             batches,
             queue: queue.clone(),
@@ -124,6 +129,7 @@ impl EmbeddedStore {
             committing,
             failure: failure.clone(),
             trim: Trim::new(clock.clone(), held.clone()),
+            committed: to_answer,
         };
         let inner = Arc::new(Inner {
             queue,

@@ -133,15 +133,17 @@ impl Gathered {
         self.changes.push(Change { ts, kind: Kind::Message, chat, seq });
     }
 
-    /// Makes the engine's batch of it. The rows share one buffer.
-    fn seal(mut self, tables: &Tables) -> Batch {
-        let change = changes::encode(&self.changes, &mut self.bytes);
+    /// Makes the engine's batch of it. The messages' rows share one buffer; the change log's has its own, since it stays
+    /// in memory far longer than they do, and would keep them there.
+    fn seal(self, tables: &Tables) -> Batch {
         let bytes = self.bytes.freeze();
         let mut rows = tables.batch(self.messages.len() + 1);
         for place in self.messages {
             rows.insert(&tables.messages, bytes.slice(place.key), bytes.slice(place.value));
         }
-        if let Some(place) = change {
+        let mut bytes = BytesMut::new();
+        if let Some(place) = changes::encode(&self.changes, &mut bytes) {
+            let bytes = bytes.freeze();
             rows.insert(&tables.changes, bytes.slice(place.key), bytes.slice(place.value));
         }
         Batch { rows, done: self.done }
