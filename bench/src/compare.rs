@@ -19,6 +19,10 @@ pub struct Comparison {
     pub load_per_s: Vec<f64>,
     /// The reference's rate in each round.
     pub reference_per_s: Vec<f64>,
+    /// The median of the load's rates.
+    pub load_median_per_s: f64,
+    /// The median of the reference's rates.
+    pub reference_median_per_s: f64,
     /// The load's median over the reference's.
     pub ratio: f64,
     /// The least ratio of one round.
@@ -81,6 +85,8 @@ pub async fn compare(
     Ok(Comparison {
         load: sides[0].describe(),
         reference: sides[1].describe(),
+        load_median_per_s: median(&rates[0]),
+        reference_median_per_s: median(&rates[1]),
         ratio: median(&rates[0]) / median(&rates[1]),
         ratio_min: ratios().fold(f64::INFINITY, f64::min),
         ratio_max: ratios().fold(0.0, f64::max),
@@ -98,11 +104,6 @@ impl Comparison {
     /// Whether what the server said and kept is true.
     pub fn verified(&self) -> bool {
         self.wrong == 0 && self.verification.passed()
-    }
-
-    /// The medians of the load's and the reference's rates.
-    pub fn medians(&self) -> (f64, f64) {
-        (median(&self.load_per_s), median(&self.reference_per_s))
     }
 }
 

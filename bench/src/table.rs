@@ -48,7 +48,7 @@ pub fn report_table(report: &Report) -> String {
 
 /// A comparison as lines of text.
 pub fn comparison_table(comparison: &Comparison) -> String {
-    let (load, reference) = comparison.medians();
+    let (load, reference) = (comparison.load_median_per_s, comparison.reference_median_per_s);
     let cpu = |us: Option<f64>| {
         us.map(|us| format!(", {us:.1} µs of the server's processor each")).unwrap_or_default()
     };

@@ -1,105 +1,87 @@
-// The stages of k6_test.js with sends among the pulls: 20 % sends over 100 chats, and a look at what every reply says.
+// Sends and pulls mixed: the founding scenario's stages, 20 % sends over 100 chats, and every reply's content checked.
 //
 //   k6 run tests/load-test/k6_mixed.js
+//   k6 run --env BASE_URL=http://localhost:8081 tests/load-test/k6_mixed.js
 //
-// SERVER names another server than the one that `docker compose up` or `chinwag` starts.
-import http from "k6/http";
-import exec from "k6/execution";
-import { check } from "k6";
+// A message sent must come back as it was sent, and must stand in its place when it is read right after.
+import { check } from 'k6';
+import exec from 'k6/execution';
+import http from 'k6/http';
 
-const SERVER = __ENV.SERVER || "http://localhost:8080";
+const BASE_URL = __ENV.BASE_URL || 'http://localhost:8080';
+const PARAMS = { headers: { 'Content-Type': 'application/json' } };
 const CHATS = 100;
 const SENDS = 0.2;
-const PAGE = 10;
 
 export const options = {
   stages: [
-    { duration: "30s", target: 50 },
-    { duration: "1m", target: 200 },
-    { duration: "20s", target: 0 },
+    { duration: '30s', target: 50 },
+    { duration: '1m', target: 200 },
+    { duration: '20s', target: 0 },
   ],
-  thresholds: { http_req_failed: ["rate==0"], checks: ["rate==1"] },
+  thresholds: {
+    checks: ['rate==1'],
+    http_req_failed: ['rate==0'],
+  },
 };
 
-const PARAMS = { headers: { "Content-Type": "application/json" } };
-
-// Made once, so that keys of one run never meet those of another.
+// A number that no other run has, so that its keys are its own.
 export function setup() {
-  return { run: `${Date.now().toString(36)}-${Math.random().toString(36).slice(2, 10)}` };
-}
-
-// The last message that this virtual user had acknowledged in each chat: a later pull must reach at least as far.
-const acknowledged = {};
-
-function parsed(reply) {
-  try {
-    return JSON.parse(reply.body);
-  } catch {
-    return null;
-  }
-}
-
-function send(chat, run) {
-  const [left, right] = chat.split(":");
-  const sender = Math.random() < 0.5 ? left : right;
-  const key = `${run}-${exec.vu.idInTest}-${exec.vu.iterationInInstance}`;
-  const text = `${key} says "grüß Gott" 👋 to ${chat}`;
-  const reply = http.post(`${SERVER}/api/send`, JSON.stringify({ chat, text, sender, key }), PARAMS);
-  const message = parsed(reply);
-  const good = check(reply, {
-    "send: status is 200": (r) => r.status === 200,
-    "send: the reply is the message": () =>
-      message !== null &&
-      message.chat === chat &&
-      message.text === text &&
-      message.sender === sender &&
-      message.key === key,
-    "send: it has a place and a time": () =>
-      message !== null &&
-      Number.isSafeInteger(message.seq) &&
-      message.seq > (acknowledged[chat] || 0) &&
-      Number.isSafeInteger(message.ts) &&
-      message.send_time === Math.floor(message.ts / 1e6),
-  });
-  if (good) acknowledged[chat] = message.seq;
-}
-
-function isNewestPage(page, chat, least) {
-  if (page === null || !Array.isArray(page.messages) || page.messages.length > PAGE) return false;
-  const [left, right] = chat.split(":");
-  const { messages } = page;
-  const whole = messages.every(
-    (m, i) =>
-      m.chat === chat &&
-      (m.sender === left || m.sender === right) &&
-      typeof m.text === "string" &&
-      m.text !== "" &&
-      // Newest first, none left out, times falling with the places.
-      (i === 0 || (m.seq === messages[i - 1].seq - 1 && m.ts < messages[i - 1].ts)),
-  );
-  if (!whole) return false;
-  if (messages.length === 0) return least === 0 && page.has_more === undefined && page.next_cursor === undefined;
-  const oldest = messages[messages.length - 1].seq;
-  const goesOn =
-    oldest > 1
-      ? messages.length === PAGE && page.has_more === true && page.next_cursor === oldest - 1
-      : page.has_more === undefined && page.next_cursor === undefined;
-  return goesOn && messages[0].seq >= least;
-}
-
-function pull(chat) {
-  const least = acknowledged[chat] || 0;
-  const body = JSON.stringify({ chat, reverse: true });
-  const reply = http.request("GET", `${SERVER}/api/pull`, body, PARAMS);
-  check(reply, {
-    "pull: status is 200": (r) => r.status === 200,
-    "pull: the newest of the chat, none left out": (r) => isNewestPage(parsed(r), chat, least),
-  });
+  return { run: `${Date.now().toString(36)}-${Math.floor(Math.random() * 2 ** 32).toString(36)}` };
 }
 
 export default function ({ run }) {
-  const index = Math.floor(Math.random() * CHATS);
-  const chat = `k6left${index}:k6right${index}`;
-  if (Math.random() < SENDS) send(chat, run);
-  else pull(chat);
+  const n = Math.floor(Math.random() * CHATS);
+  const users = [`k6-${n}-a`, `k6-${n}-b`];
+  const chat = users.join(':');
+  if (Math.random() < SENDS) {
+    send(run, chat, users);
+  } else {
+    pull(chat, users);
+  }
+}
+
+function send(run, chat, users) {
+  const key = `${run}-${exec.vu.idInTest}-${exec.vu.iterationInScenario}`;
+  const sent = { chat, text: `Hello 👋 from ${key}, "quoted" and \\ all`, sender: users[exec.vu.iterationInScenario % 2], key };
+  const reply = http.post(`${BASE_URL}/api/send`, JSON.stringify(sent), PARAMS);
+  const stored = reply.status === 200 ? reply.json() : {};
+  const right = check(reply, {
+    'send: status is 200': (r) => r.status === 200,
+    'send: the message as it was sent': () => isSame(stored, sent) && stored.seq > 0 && stored.ts > 0,
+  });
+  if (!right) {
+    return;
+  }
+  const place = JSON.stringify({ chat, cursor: stored.seq - 1, limit: 1 });
+  check(http.post(`${BASE_URL}/api/pull`, place, PARAMS), {
+    'send: found in its place right after': (r) => {
+      const found = r.status === 200 ? r.json('messages') : [];
+      return found.length === 1 && isSame(found[0], sent) && found[0].seq === stored.seq && found[0].ts === stored.ts;
+    },
+  });
+}
+
+function pull(chat, users) {
+  const reply = http.request('GET', `${BASE_URL}/api/pull`, JSON.stringify({ chat, reverse: true }), PARAMS);
+  check(reply, {
+    'pull: status is 200': (r) => r.status === 200,
+    'pull: this chat, newest first, no gap, and more where there is more': (r) => r.status === 200 && isPage(r.json(), chat, users),
+  });
+}
+
+function isSame(message, sent) {
+  return ['chat', 'text', 'sender', 'key'].every((field) => message[field] === sent[field]);
+}
+
+function isPage(page, chat, users) {
+  const { messages } = page;
+  const newest = messages.length > 0 ? messages[0].seq : 0;
+  const more = newest > 10;
+  return (
+    messages.length === Math.min(newest, 10) &&
+    (page.has_more === true) === more &&
+    (page.next_cursor === newest - 10) === more &&
+    messages.every((m, i) => m.chat === chat && users.includes(m.sender) && m.text !== '' && m.seq === newest - i)
+  );
 }

@@ -23,7 +23,6 @@ mod error;
 mod http;
 mod message;
 mod pull;
-mod request;
 mod retry;
 mod send;
 

@@ -1,5 +1,5 @@
-use crate::request::PullRequest;
 use crate::{Client, ClientError, Message};
+use chinwag_wire::PullRequest;
 use futures_util::stream::{BoxStream, StreamExt, try_unfold};
 use serde::{Deserialize, Serialize};
 

@@ -1,5 +1,5 @@
-use crate::request::SendRequest;
 use crate::{Client, ClientError, Message};
+use chinwag_wire::SendRequest;
 use serde::Serialize;
 use serde_json::value::{RawValue, to_raw_value};
 use std::{borrow::Cow, future::IntoFuture, pin::Pin};

@@ -2,11 +2,20 @@
 
 use std::process::ExitCode;
 
-/// musl's own allocator, which a static binary would get, is several times slower under many threads.
+/// The system's allocator is slower under many threads, and glibc's keeps more memory than it needs.
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
-#[tokio::main]
-async fn main() -> ExitCode {
-    chinwag::cli::run().await
+/// Threads for what blocks: the store's reads, of which it bounds the number itself, and a few besides.
+const BLOCKING_THREADS_MAX: usize = 48;
+
+fn main() -> ExitCode {
+    let mut runtime = tokio::runtime::Builder::new_multi_thread();
+    match runtime.enable_all().max_blocking_threads(BLOCKING_THREADS_MAX).build() {
+        Ok(runtime) => runtime.block_on(chinwag::cli::run()),
+        Err(error) => {
+            eprintln!("chinwag: the system gives no threads: {error}");
+            ExitCode::from(2)
+        }
+    }
 }

@@ -70,7 +70,9 @@ impl Cells {
                 // A second owner from the start, so that the cache keeps it whatever it weighs.
                 let cell = Arc::new(load.await?);
                 let hot = Hot { cell: cell.clone(), weight_bytes: weight_bytes(chat, cell.weight()) };
-                guard.insert(hot).map_err(|_| StoreError::Unavailable("the cache lost a chat".into()))?;
+                // Refused where the place is taken already: by one who waited with us, has got this same cell, and has
+                // said what it weighs now.
+                drop(guard.insert(hot));
                 Ok(cell)
             }
         }
