@@ -2,7 +2,7 @@
 //! it came from.
 //!
 //! Reading order: [`table`] (which settings there are), `value` (what they may be), `file`, `flags` (where they come
-//! from), this file (which of them is in force), [`settings`] (what the rest of the program sees), [`reference`].
+//! from), this file (which of them is in force), [`settings`] (what the rest of the program sees), [`mod@reference`].
 //!
 //! **Architecture invariant:** the environment is read by whoever calls [`Config::load`]; nothing here starts anything.
 
