@@ -1,6 +1,6 @@
 //! How long the disk takes to make a small write durable: the floor of every durable send.
 
-use crate::BenchError;
+use crate::{BenchError, tally};
 use hdrhistogram::Histogram;
 use std::{
     fs::File,
@@ -27,7 +27,7 @@ pub fn sync_latency(directory: &Path, lasts: Duration) -> Result<Histogram<u64>,
 }
 
 fn measure(file: &mut File, lasts: Duration) -> std::io::Result<Histogram<u64>> {
-    let mut latencies = Histogram::new(3).expect("a sound precision");
+    let mut latencies = tally::latencies();
     let start = Instant::now();
     while start.elapsed() < lasts {
         let began = Instant::now();
@@ -47,6 +47,8 @@ mod tests {
         let directory = tempfile::tempdir().expect("a directory");
         let latencies = sync_latency(directory.path(), Duration::from_millis(20)).expect("a disk");
         assert!(!latencies.is_empty());
+        let told = Duration::from_micros(latencies.len()).mul_f64(latencies.mean());
+        assert!(told > Duration::from_millis(10), "the latencies add up to the time: {told:?}");
         assert_eq!(directory.path().read_dir().expect("readable").count(), 0);
         assert!(sync_latency(&directory.path().join("none"), Duration::ZERO).is_err());
     }

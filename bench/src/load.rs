@@ -155,6 +155,7 @@ impl Part {
         let pacer = arrivals.as_ref().map(|arrivals| arrivals.release(workers)).transpose();
         let pacer = pacer.map_err(io("starting a thread"))?;
         runtime.block_on(async {
+            tokio::time::sleep_until(self.window.start.into()).await;
             let mut running = JoinSet::new();
             let (plan, threads) = (self.plan.clone(), self.plan.threads);
             for (at, stream) in self.streams.into_iter().enumerate() {
@@ -184,7 +185,6 @@ impl Part {
                     }
                 }
             }
-            tokio::time::sleep_until(self.window.start.into()).await;
             while let Some(ended) = running.join_next().await {
                 ended.expect("a connection's task panicked");
             }

@@ -7,6 +7,11 @@ use std::{collections::BTreeMap, time::Duration};
 /// Longest latency that is told apart, in microseconds: beyond any time-out and drain.
 const LATENCY_MAX_US: u64 = 600_000_000;
 
+/// A histogram of latencies in microseconds. Its bounds are fixed: one that grows would cut what it saturates.
+pub(crate) fn latencies() -> Histogram<u64> {
+    Histogram::new_with_bounds(1, LATENCY_MAX_US, 3).expect("sound bounds")
+}
+
 /// What a request asked for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Op {
@@ -48,8 +53,7 @@ pub(crate) struct Tally {
 
 impl Tally {
     pub(crate) fn new(chats: u32) -> Self {
-        let latencies = Histogram::new_with_bounds(1, LATENCY_MAX_US, 3).expect("sound bounds");
-        let op = OpTally { latencies, completed: 0, succeeded: 0 };
+        let op = OpTally { latencies: latencies(), completed: 0, succeeded: 0 };
         Self { ops: [op.clone(), op.clone(), op], failures: BTreeMap::new(), ledger: Ledger::new(chats) }
     }
 
