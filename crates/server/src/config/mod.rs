@@ -1,8 +1,8 @@
 //! Configuration: flags over `CHINWAG_*` variables over a TOML file over the embedded defaults. Each value knows where
 //! it came from.
 //!
-//! Reading order: [`table`] (which settings there are), `value` (what they may be), `file`, `flags` (where they come
-//! from), this file (which of them is in force), [`settings`] (what the rest of the program sees), [`reference`].
+//! Reading order: `table` (which settings there are), `value` (what they may be), `file`, `flags` (where they come
+//! from), this file (which of them is in force), `settings` (what the rest of the program sees), `reference`.
 //!
 //! **Architecture invariant:** the environment is read by whoever calls [`Config::load`]; nothing here starts anything.
 

@@ -1,7 +1,7 @@
 //! The HTTP face: every route on one screen, thin handlers, and the refusals.
 //!
-//! A request passes the [`gate`], finds its route, has its [`body`] read and goes to a handler, which calls one function
-//! of [`crate::service`]; whatever refuses it on the way is a [`reply::Refusal`] and leaves as `application/problem+json`.
+//! A request passes the `gate`, finds its route, has its `body` read and goes to a handler, which calls one function
+//! of [`crate::service`]; whatever refuses it on the way is a `reply::Refusal` and leaves as `application/problem+json`.
 //!
 //! **Architecture invariant:** this room knows nothing of sockets, signals or settings; it answers one request at a time.
 
