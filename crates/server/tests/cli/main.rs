@@ -1,5 +1,6 @@
 //! The real executable as a person and a supervisor use it: settings, start, client commands, end.
 
+mod bench;
 mod client;
 mod config;
 mod help;
