@@ -39,7 +39,8 @@ pub(super) struct Done {
 pub(super) struct Committing(Mutex<Option<(Instant, Vec<Done>)>>);
 
 impl Committing {
-    fn begin(&self, done: Vec<Done>) {
+    /// The batch of those who wait goes to the disk.
+    pub(super) fn begin(&self, done: Vec<Done>) {
         *self.0.lock() = Some((Instant::now(), done));
     }
 

@@ -164,3 +164,54 @@ impl Done {
         self.reply.give(Ok(Outcome::Done(Appended { message: self.message, replayed: self.replayed })));
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{
+        contract::{START, draft},
+        embedded::{Options, cell::ChatCell, cell::Loaded, queue::Reply},
+    };
+    use chinwag_model::ManualClock;
+    use std::sync::{atomic::AtomicBool, mpsc::sync_channel};
+
+    /// A disk that holds a commit for ever: who waits for it hears that the outcome is unknown, who waits behind it that
+    /// nothing was stored, and the store has failed.
+    #[test]
+    fn a_commit_that_hangs_fails_the_store() {
+        let dir = tempfile::tempdir().expect("a directory");
+        let tables = Tables::open(&dir.path().join("db"), &Options::default()).expect("opened");
+        let queue = Arc::new(Queue::new(10, 1_000));
+        let committing = Arc::new(Committing::default());
+        let failure = Failure::none();
+        let (to_committer, _never_taken) = sync_channel(1);
+        let cell = Arc::new(ChatCell::new(Loaded::default()));
+        let wait = || Reply::new(queue.admit(&draft("a:b", "a", "x")).expect("room"));
+
+        let (reply, mut at_the_disk) = wait();
+        let (message, _) = cell.assign(draft("a:b", "a", "x"), START, None);
+        committing.begin(vec![Done { message, cell: Some(cell.clone()), replayed: false, reply }]);
+        queue.committer_is_busy();
+        let (reply, mut behind) = wait();
+        queue.push(Item { draft: draft("a:b", "a", "y"), hash: None, cell, reply });
+
+        let clock = Arc::new(ManualClock::at(START));
+        let sequencer = Sequencer {
+            queue: queue.clone(),
+            cells: Arc::new(Cells::new(0)),
+            tables,
+            timeline: Timeline::new(clock, START, Arc::new(AtomicBool::new(false))),
+            reserve: Arc::new(Reserve::new(dir.path().to_owned(), 0)),
+            failure: failure.clone(),
+            committing,
+            commit_max: Duration::ZERO,
+            to_committer,
+            gathered: Gathered::default(),
+        };
+        sequencer.run();
+
+        assert!(failure.is_set());
+        assert!(matches!(at_the_disk.try_recv(), Ok(Err(StoreError::OutcomeUnknown(_)))));
+        assert!(matches!(behind.try_recv(), Ok(Err(StoreError::Unavailable(_)))));
+    }
+}
