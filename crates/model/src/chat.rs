@@ -1,4 +1,4 @@
-use crate::{Code, Invalid, user::check_name};
+use crate::{Code, Invalid, UserId, user::check_name};
 use std::{
     fmt,
     hash::{Hash, Hasher},
@@ -30,6 +30,24 @@ pub enum Spelling {
     Canonical,
     /// `b:a`.
     Swapped,
+}
+
+impl Side {
+    /// The side across.
+    pub fn other(self) -> Self {
+        match self {
+            Self::First => Self::Second,
+            Self::Second => Self::First,
+        }
+    }
+
+    /// 0 for the first, 1 for the second.
+    pub fn index(self) -> usize {
+        match self {
+            Self::First => 0,
+            Self::Second => 1,
+        }
+    }
 }
 
 impl Chat {
@@ -75,6 +93,16 @@ impl Chat {
             Side::First => &self.name[..usize::from(self.colon)],
             Side::Second => &self.name[usize::from(self.colon) + 1..],
         }
+    }
+
+    /// The user on a side.
+    pub fn user_id(&self, side: Side) -> UserId {
+        UserId::of_checked(self.user(side))
+    }
+
+    /// The chat's users, each once.
+    pub fn sides(&self) -> &'static [Side] {
+        if self.is_note_to_self() { &[Side::First] } else { &[Side::First, Side::Second] }
     }
 
     /// Which side a user is on; `None` for a stranger.

@@ -1,4 +1,5 @@
-//! The words that every other room speaks: users, chats, messages, places in a chat, and the bounds on each.
+//! The words that every other room speaks: users, chats, messages, places in a chat, inboxes,
+//! markers, events, and the bounds on each.
 //!
 //! **Architecture invariant:** this room does no I/O, is not async and knows neither JSON nor HTTP. A value of
 //! one of its types cannot be wrong: raw input becomes a type here, once, or an [`Invalid`] that names the field.
@@ -6,8 +7,11 @@
 mod chat;
 mod clock;
 mod draft;
+mod event;
+mod inbox;
 mod invalid;
 pub mod limits;
+mod marker;
 mod message;
 mod page;
 mod user;
@@ -15,7 +19,10 @@ mod user;
 pub use chat::{Chat, Side, Spelling};
 pub use clock::{Clock, ManualClock, Reading, SystemClock};
 pub use draft::{Data, Draft, SendKey, Text};
+pub use event::{Epoch, Event, FeedId, Presence};
+pub use inbox::{InboxEntry, InboxPage, InboxQuery};
 pub use invalid::{Code, Invalid};
+pub use marker::{Mark, Marked, Marker, MarkerKind, Markers};
 pub use message::{Message, Reaction, Revision, Seq, Ts};
 pub use page::{Direction, Page, PageQuery, Place};
 pub use user::UserId;

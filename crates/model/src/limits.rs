@@ -38,7 +38,20 @@ pub const TAIL_MAX_BYTES: usize = 64 * 1024;
 pub const COMMIT_MAX: Duration = Duration::from_secs(30);
 /// How long the change log is kept.
 pub const CHANGES_KEEP: Duration = Duration::from_hours(7 * 24);
+/// Most events that a feed catches up on; where more was missed, the client loads the inbox instead.
+pub const CATCH_UP_MAX_EVENTS: usize = 10_000;
+/// Most bytes of messages that a feed catches up on (see [`crate::Message::weight`]).
+pub const CATCH_UP_MAX_BYTES: usize = 4 * 1024 * 1024;
+/// Bytes that catch-ups may hold at once, over all sessions; more sessions wait their turn.
+pub const CATCH_UPS_MAX_BYTES: usize = 256 * 1024 * 1024;
+/// Events that may wait for a session; one more and it has fallen behind.
+pub const OUTBOX_MAX_EVENTS: usize = 1_024;
+/// Bytes of events that may wait for a session; one event alone always may.
+pub const OUTBOX_MAX_BYTES: usize = 512 * 1024;
+/// Users whose presence one session may watch, and one request may ask for.
+pub const WATCH_MAX_USERS: usize = 100;
 
+const _: () = assert!(CATCH_UP_MAX_BYTES <= CATCH_UPS_MAX_BYTES);
 const _: () = assert!(TEXT_DEFAULT_MAX_BYTES <= TEXT_HARD_MAX_BYTES);
 const _: () = assert!(TEXT_HARD_MAX_BYTES * 6 + DATA_MAX_BYTES + 2 * CHAT_MAX_BYTES < BODY_MAX_BYTES);
 const _: () = assert!(PAGE_DEFAULT_MESSAGES <= TAIL_MAX_MESSAGES && TAIL_MAX_MESSAGES <= PAGE_MAX_MESSAGES);

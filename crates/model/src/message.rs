@@ -26,6 +26,9 @@ pub struct Message {
     pub ts: Ts,
     /// Which of the two users sent it.
     pub sender: Side,
+    /// Which of its sender's messages in this chat it is: 1, 2, 3, … With its `seq` it tells how many of either user
+    /// stand up to it, see [`Message::sent_by`]; so an unread count takes two messages, however many lie between.
+    pub nth: u64,
     /// What it says; empty once it is unsent.
     pub text: Box<str>,
     /// The sender's own id of the send.
@@ -64,6 +67,11 @@ impl Message {
     /// The sender's name.
     pub fn sender_name(&self) -> &str {
         self.chat.user(self.sender)
+    }
+
+    /// How many messages of a side the chat holds up to and including this one. In a note to self all are of the first.
+    pub fn sent_by(&self, side: Side) -> u64 {
+        if side == self.sender { self.nth } else { self.seq.0 - self.nth }
     }
 
     /// How much of a page or a cache it takes, in bytes: its own bytes and a fixed part for what stands around them.

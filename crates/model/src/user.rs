@@ -18,8 +18,19 @@ impl UserId {
         Ok(Self(name.into()))
     }
 
+    /// Takes a name that was checked as a part of a chat.
+    pub(crate) fn of_checked(name: &str) -> Self {
+        Self(name.into())
+    }
+
     /// The name.
     pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl std::borrow::Borrow<str> for UserId {
+    fn borrow(&self) -> &str {
         &self.0
     }
 }

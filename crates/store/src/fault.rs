@@ -1,7 +1,7 @@
 //! A store that fails, delays or loses the answer of its Nth call, around any other.
 
-use crate::{Appended, Store, StoreError, StoreFuture};
-use chinwag_model::{Draft, Page, PageQuery};
+use crate::{Appended, CatchUp, Outlet, Store, StoreError, StoreFuture};
+use chinwag_model::{Draft, Epoch, InboxPage, InboxQuery, Mark, Marked, Page, PageQuery, Ts, UserId};
 use parking_lot::Mutex;
 use std::{
     collections::BTreeMap,
@@ -25,7 +25,7 @@ pub enum Fault {
     LoseAnswer,
 }
 
-/// A store with faults planned. Appends and pages are counted together, from 1.
+/// A store with faults planned. Every write and read is counted, from 1.
 pub struct FaultyStore {
     inner: Arc<dyn Store>,
     calls: AtomicU64,
@@ -89,6 +89,26 @@ impl Store for FaultyStore {
 
     fn page(&self, query: PageQuery) -> StoreFuture<'_, Page> {
         Box::pin(self.meet(move || self.inner.page(query)))
+    }
+
+    fn mark(&self, mark: Mark) -> StoreFuture<'_, Marked> {
+        Box::pin(self.meet(move || self.inner.mark(mark)))
+    }
+
+    fn inbox(&self, query: InboxQuery) -> StoreFuture<'_, InboxPage> {
+        Box::pin(self.meet(move || self.inner.inbox(query)))
+    }
+
+    fn catch_up(&self, user: UserId, since: Option<Ts>) -> StoreFuture<'_, CatchUp> {
+        Box::pin(self.meet(move || self.inner.catch_up(user, since)))
+    }
+
+    fn publish_to(&self, outlet: Arc<dyn Outlet>) {
+        self.inner.publish_to(outlet);
+    }
+
+    fn epoch(&self) -> Epoch {
+        self.inner.epoch()
     }
 
     fn ready(&self) -> Result<(), StoreError> {

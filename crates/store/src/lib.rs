@@ -11,7 +11,9 @@ pub mod memory;
 
 pub use error::StoreError;
 
-use chinwag_model::{Draft, Message, Page, PageQuery};
+use chinwag_model::{
+    Draft, Epoch, Event, InboxPage, InboxQuery, Mark, Marked, Message, Page, PageQuery, Ts, UserId,
+};
 use std::{future::Future, pin::Pin, sync::Arc};
 
 /// A future that a [`Store`] returns.
@@ -26,7 +28,26 @@ pub struct Appended {
     pub replayed: bool,
 }
 
-/// The durable store of messages.
+/// What a user missed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct CatchUp {
+    /// Up to when this tells everything: what happens later goes to the store's [`Outlet`], after this was asked for.
+    pub upto: Ts,
+    /// What happened to the user's chats since, as it stands at `upto`, in order of its time: each message that is new or
+    /// was revised, once; each marker that moved, once. `None` where it is more than
+    /// [`chinwag_model::limits::CATCH_UP_MAX_EVENTS`] or [`chinwag_model::limits::CATCH_UP_MAX_BYTES`], or the place is
+    /// ahead of the store.
+    pub events: Option<Vec<Event>>,
+}
+
+/// Where a store tells what has become durable.
+pub trait Outlet: Send + Sync {
+    /// Takes events in order of their time. Each is on disk, and every read shows it, [`Store::catch_up`] among them, before
+    /// this is called; its caller is answered after it. It must not wait.
+    fn committed(&self, events: Vec<Event>);
+}
+
+/// The durable store of messages and markers.
 ///
 /// Every verb is safe to call from any number of tasks at once. A reply is given only for what has reached the disk
 /// (or, in a cluster, a quorum); a future that is dropped may still take effect.
@@ -47,6 +68,37 @@ pub trait Store: Send + Sync {
     /// # Errors
     /// [`StoreError::Busy`], [`StoreError::Unavailable`], [`StoreError::Damaged`].
     fn page(&self, query: PageQuery) -> StoreFuture<'_, Page>;
+
+    /// Moves a user's marker in a chat, forward only, and at most to the chat's last message. Read raises delivered.
+    ///
+    /// Each marker that moves gets a time of its own. The reply is the marker as it stands, whether or not it moved.
+    ///
+    /// # Errors
+    /// Those of [`Store::append`], but for the key's; after [`StoreError::OutcomeUnknown`] it may simply be repeated.
+    fn mark(&self, mark: Mark) -> StoreFuture<'_, Marked>;
+
+    /// Reads one page of a user's inbox. It shows all that was acknowledged before the call, and nothing that is not
+    /// durable.
+    ///
+    /// # Errors
+    /// Those of [`Store::page`].
+    fn inbox(&self, query: InboxQuery) -> StoreFuture<'_, InboxPage>;
+
+    /// Reads what a user missed since a time; without one, only where the store stands. Its cost grows with what was
+    /// missed.
+    ///
+    /// Whoever is told by the [`Outlet`] from before this call, and drops what is not later than [`CatchUp::upto`], misses
+    /// nothing and gets nothing twice.
+    ///
+    /// # Errors
+    /// Those of [`Store::page`].
+    fn catch_up(&self, user: UserId, since: Option<Ts>) -> StoreFuture<'_, CatchUp>;
+
+    /// Names the one place that is told of what becomes durable. To be called once, before the first write.
+    fn publish_to(&self, outlet: Arc<dyn Outlet>);
+
+    /// Which life of the store this is; a new or a restored store has another.
+    fn epoch(&self) -> Epoch;
 
     /// Whether the store takes writes now; the error says why not.
     ///

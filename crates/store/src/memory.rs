@@ -2,13 +2,16 @@
 //!
 //! It forgets everything when it goes; tests compare the durable stores with it.
 
-use crate::{Appended, Store, StoreError, StoreFuture};
+use crate::{Appended, CatchUp, Outlet, Store, StoreError, StoreFuture};
 use chinwag_model::{
-    Chat, Clock, Direction, Draft, Message, Page, PageQuery, SendKey, Seq, Side, Ts, limits::KEY_WINDOW,
+    Chat, Clock, Direction, Draft, Epoch, Event, InboxEntry, InboxPage, InboxQuery, Mark, Marked, Marker,
+    MarkerKind, Markers, Message, Page, PageQuery, SendKey, Seq, Side, Ts, UserId,
+    limits::{CATCH_UP_MAX_BYTES, CATCH_UP_MAX_EVENTS, KEY_WINDOW},
 };
 use parking_lot::Mutex;
 use std::{
     collections::{BTreeMap, HashMap},
+    convert::Infallible,
     future::{Future, pending, ready},
     pin::Pin,
     sync::Arc,
@@ -17,35 +20,98 @@ use std::{
 /// The reference model.
 pub struct MemoryStore {
     clock: Arc<dyn Clock>,
+    epoch: Epoch,
     state: Mutex<State>,
 }
 
 #[derive(Default)]
 struct State {
     closed: bool,
-    last_ts: Ts0,
-    chats: BTreeMap<Chat, Vec<Arc<Message>>>,
+    last_ts: u64,
+    chats: BTreeMap<Chat, History>,
     keys: HashMap<(Chat, Side, SendKey), Arc<Message>>,
+    outlet: Option<Arc<dyn Outlet>>,
 }
 
-/// Microseconds of the last message, 0 before the first.
-type Ts0 = u64;
+/// What one chat holds.
+struct History {
+    messages: Vec<Arc<Message>>,
+    markers: [Markers; 2],
+}
+
+impl Default for History {
+    fn default() -> Self {
+        Self { messages: Vec::new(), markers: [Markers::START; 2] }
+    }
+}
+
+impl History {
+    /// Messages of the peer above the user's read marker.
+    fn unread(&self, side: Side) -> u64 {
+        let read = self.markers[side.index()].read.seq;
+        let unread = |message: &&Arc<Message>| message.sender != side && message.seq > read;
+        self.messages.iter().filter(unread).count() as u64
+    }
+
+    fn entry(&self, chat: &Chat, side: Side) -> Option<InboxEntry> {
+        Some(InboxEntry {
+            chat: chat.clone(),
+            side,
+            last: self.messages.last()?.clone(),
+            unread: self.unread(side),
+            first_seq: Seq(1),
+            markers: self.markers,
+        })
+    }
+
+    fn events(&self, chat: &Chat) -> impl Iterator<Item = Event> {
+        let messages = self.messages.iter().cloned().map(Event::Message);
+        let marked = chat.sides().iter().flat_map(move |&side| {
+            [MarkerKind::Delivered, MarkerKind::Read].map(|kind| {
+                let marker = self.markers[side.index()].get(kind);
+                Marked { chat: chat.clone(), side, kind, marker }
+            })
+        });
+        messages.chain(marked.filter(|marked| marked.marker != Marker::START).map(Event::Marker))
+    }
+}
+
+impl State {
+    /// Gives out the next time.
+    fn take_ts(&mut self, clock: &dyn Clock) -> Ts {
+        self.last_ts = clock.read().wall.0.max(self.last_ts + 1);
+        Ts(self.last_ts)
+    }
+
+    fn tell(&self, event: Event) {
+        if let Some(outlet) = &self.outlet {
+            outlet.committed(vec![event]);
+        }
+    }
+
+    fn check_open(&self) -> Result<(), StoreError> {
+        if self.closed { Err(StoreError::Unavailable("closed".into())) } else { Ok(()) }
+    }
+}
 
 impl MemoryStore {
     /// An empty store.
     pub fn new(clock: Arc<dyn Clock>) -> Self {
-        Self { clock, state: Mutex::default() }
+        Self { clock, epoch: Epoch(1), state: Mutex::default() }
+    }
+
+    /// The same in another life, as a store that was restored.
+    pub fn in_epoch(self, epoch: Epoch) -> Self {
+        Self { epoch, ..self }
     }
 
     fn append_now(&self, draft: Draft) -> Result<Appended, StoreError> {
-        let mut state = self.state.lock();
-        if state.closed {
-            return Err(StoreError::Unavailable("closed".into()));
-        }
-        let ts = Ts(self.clock.read().wall.0.max(state.last_ts + 1));
+        let state = &mut *self.state.lock();
+        state.check_open()?;
+        let now = self.clock.read().wall.0.max(state.last_ts + 1);
         let key = draft.key.clone().map(|key| (draft.chat.clone(), draft.sender, key));
         if let Some(first) = key.as_ref().and_then(|key| state.keys.get(key))
-            && u128::from(ts.0 - first.ts.0) <= KEY_WINDOW.as_micros()
+            && u128::from(now - first.ts.0) <= KEY_WINDOW.as_micros()
         {
             return if *first.text == *draft.text.as_str() && first.data == draft.data {
                 Ok(Appended { message: first.clone(), replayed: true })
@@ -53,8 +119,10 @@ impl MemoryStore {
                 Err(StoreError::KeyReused)
             };
         }
-        let messages = state.chats.entry(draft.chat.clone()).or_default();
+        let ts = state.take_ts(&*self.clock);
+        let messages = &mut state.chats.entry(draft.chat.clone()).or_default().messages;
         let message = Arc::new(Message {
+            nth: 1 + messages.iter().filter(|message| message.sender == draft.sender).count() as u64,
             chat: draft.chat,
             seq: Seq(messages.len() as u64 + 1),
             ts,
@@ -65,16 +133,67 @@ impl MemoryStore {
             revision: None,
         });
         messages.push(message.clone());
-        state.last_ts = ts.0;
         if let Some(key) = key {
             state.keys.insert(key, message.clone());
         }
+        state.tell(Event::Message(message.clone()));
         Ok(Appended { message, replayed: false })
+    }
+
+    fn mark_now(&self, mark: Mark) -> Result<Marked, StoreError> {
+        let Mark { chat, side, kind, seq } = mark;
+        let state = &mut *self.state.lock();
+        state.check_open()?;
+        let history = state.chats.get(&chat);
+        let last = Seq(history.map_or(0, |history| history.messages.len() as u64));
+        let stands = history.map_or(Markers::START, |history| history.markers[side.index()]);
+        for moved in stands.moved_by(kind, seq.min(last)) {
+            let marker = Marker { seq: seq.min(last), ts: state.take_ts(&*self.clock) };
+            let history = state.chats.get_mut(&chat).expect("a marker moves over messages only");
+            *history.markers[side.index()].get_mut(moved) = marker;
+            state.tell(Event::Marker(Marked { chat: chat.clone(), side, kind: moved, marker }));
+        }
+        let marker =
+            state.chats.get(&chat).map_or(Marker::START, |history| history.markers[side.index()].get(kind));
+        Ok(Marked { chat, side, kind, marker })
+    }
+
+    fn inbox_now(&self, query: &InboxQuery) -> Result<InboxPage, StoreError> {
+        let state = self.state.lock();
+        state.check_open()?;
+        let mut entries: Vec<_> = state
+            .chats
+            .iter()
+            .filter_map(|(chat, history)| history.entry(chat, chat.side_of(query.user.as_str())?))
+            .collect();
+        let unread_total = entries.iter().map(|entry| entry.unread).sum();
+        entries.sort_by_key(|entry| std::cmp::Reverse(entry.last.ts));
+        entries.retain(|entry| {
+            query.before.is_none_or(|before| entry.last.ts < before)
+                && query.chat.as_ref().is_none_or(|chat| entry.chat == *chat)
+        });
+        Ok(InboxPage::fill(query, unread_total, entries.into_iter().map(Ok::<_, Infallible>))
+            .unwrap_or_else(|never| match never {}))
+    }
+
+    fn catch_up_now(&self, user: &UserId, since: Option<Ts>) -> Result<CatchUp, StoreError> {
+        let state = self.state.lock();
+        state.check_open()?;
+        let upto = Ts(state.last_ts);
+        let since = since.unwrap_or(upto);
+        let chats = state.chats.iter().filter(|(chat, _)| chat.side_of(user.as_str()).is_some());
+        let mut events: Vec<_> = chats.flat_map(|(chat, history)| history.events(chat)).collect();
+        events.retain(|event| event.ts() > Some(since));
+        events.sort_by_key(Event::ts);
+        let bytes: usize = events.iter().map(Event::weight).sum();
+        let fits = since <= upto && events.len() <= CATCH_UP_MAX_EVENTS && bytes <= CATCH_UP_MAX_BYTES;
+        Ok(CatchUp { upto, events: fits.then_some(events) })
     }
 
     fn page_now(&self, query: &PageQuery) -> Result<Page, StoreError> {
         let state = self.state.lock();
-        let messages = state.chats.get(&query.chat).map_or(&[][..], Vec::as_slice);
+        state.check_open()?;
+        let messages = state.chats.get(&query.chat).map_or(&[][..], |history| &history.messages);
         let (first, last) = (Seq(1), Seq(messages.len() as u64));
         let Some(begin) = query.begin(first, last) else { return Ok(Page::default()) };
         let at = usize::try_from(begin.0).expect("an index of a vector") - 1;
@@ -96,8 +215,28 @@ impl Store for MemoryStore {
         Box::pin(ready(self.page_now(&query)))
     }
 
+    fn mark(&self, mark: Mark) -> StoreFuture<'_, Marked> {
+        Box::pin(ready(self.mark_now(mark)))
+    }
+
+    fn inbox(&self, query: InboxQuery) -> StoreFuture<'_, InboxPage> {
+        Box::pin(ready(self.inbox_now(&query)))
+    }
+
+    fn catch_up(&self, user: UserId, since: Option<Ts>) -> StoreFuture<'_, CatchUp> {
+        Box::pin(ready(self.catch_up_now(&user, since)))
+    }
+
+    fn publish_to(&self, outlet: Arc<dyn Outlet>) {
+        self.state.lock().outlet = Some(outlet);
+    }
+
+    fn epoch(&self) -> Epoch {
+        self.epoch
+    }
+
     fn ready(&self) -> Result<(), StoreError> {
-        if self.state.lock().closed { Err(StoreError::Unavailable("closed".into())) } else { Ok(()) }
+        self.state.lock().check_open()
     }
 
     fn failed(&self) -> Pin<Box<dyn Future<Output = String> + Send + '_>> {

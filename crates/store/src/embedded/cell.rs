@@ -152,6 +152,7 @@ impl ChatCell {
         let mut state = self.state.lock();
         let seq = Seq(state.assigned.0 + 1);
         let message = Arc::new(Message {
+            nth: 0,
             chat: draft.chat,
             seq,
             ts,

@@ -29,10 +29,12 @@ pub use codec::Wrong;
 pub use layout::OpenError;
 pub use options::Options;
 
-use crate::{Appended, Store, StoreError, StoreFuture};
+use crate::{Appended, CatchUp, Outlet, Store, StoreError, StoreFuture};
 use cell::{ChatCell, InMemory, KeyHash, is_repeat};
 use cells::Cells;
-use chinwag_model::{Chat, Clock, Draft, Page, PageQuery};
+use chinwag_model::{
+    Chat, Clock, Draft, Epoch, InboxPage, InboxQuery, Mark, Marked, Page, PageQuery, Ts, UserId,
+};
 use committer::{Committer, Committing};
 use failure::Failure;
 use layout::Layout;
@@ -285,6 +287,24 @@ impl Store for EmbeddedStore {
 
     fn page(&self, query: PageQuery) -> StoreFuture<'_, Page> {
         Box::pin(self.read_page(query))
+    }
+
+    fn mark(&self, _mark: Mark) -> StoreFuture<'_, Marked> {
+        Box::pin(std::future::ready(Err(StoreError::Unavailable("not built".into()))))
+    }
+
+    fn inbox(&self, _query: InboxQuery) -> StoreFuture<'_, InboxPage> {
+        Box::pin(std::future::ready(Err(StoreError::Unavailable("not built".into()))))
+    }
+
+    fn catch_up(&self, _user: UserId, _since: Option<Ts>) -> StoreFuture<'_, CatchUp> {
+        Box::pin(std::future::ready(Err(StoreError::Unavailable("not built".into()))))
+    }
+
+    fn publish_to(&self, _outlet: Arc<dyn Outlet>) {}
+
+    fn epoch(&self) -> Epoch {
+        Epoch(u64::from_str_radix(EmbeddedStore::epoch(self), 16).unwrap_or_default())
     }
 
     fn ready(&self) -> Result<(), StoreError> {

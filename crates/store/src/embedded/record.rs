@@ -122,7 +122,7 @@ pub fn decode(chat: Option<&Chat>, key: &[u8], value: &[u8]) -> Result<Message, 
     let revision = (flags & REVISION != 0).then(|| read_revision(&mut row)).transpose()?.map(Box::new);
     let data = (flags & DATA != 0).then(|| read_data(&mut row)).transpose()?;
     let text = row.str(row.0.len())?.into();
-    Ok(Message { chat, seq, ts, sender: side(flags & SECOND)?, text, key, data, revision })
+    Ok(Message { nth: 0, chat, seq, ts, sender: side(flags & SECOND)?, text, key, data, revision })
 }
 
 fn put_short(into: &mut BytesMut, text: &str) {
