@@ -48,7 +48,7 @@ pub trait Bus: Send + Sync {
     fn publish(&self, event: Event);
 
     /// Follows a topic. Once this returns, what anyone publishes from then on is delivered, or [`Listener::lost`] is called.
-    /// Topics are counted: followed twice, it must be left twice.
+    /// Topics are counted, from the call on: followed twice, one must be left twice.
     fn follow(&self, topic: Topic) -> BusFuture<'_>;
 
     /// Leaves a topic.
