@@ -163,6 +163,7 @@ fn message(chat: &Chat, text: String) -> Message {
         seq: Seq(1),
         ts: Ts(1),
         sender: Side::First,
+        nth: 1,
         text: text.into(),
         key: None,
         data: None,
