@@ -13,8 +13,8 @@ mod presence;
 mod session;
 
 pub use close::Close;
-pub use outgoing::Outgoing;
 pub(crate) use outbox::Given;
+pub use outgoing::Outgoing;
 pub use session::Session;
 
 use chinwag_bus::{Bus, Listener};

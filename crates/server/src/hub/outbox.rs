@@ -172,7 +172,11 @@ mod tests {
             outbox.push(event(bytes));
             assert!(matches!(take(&outbox), Poll::Ready(Given::Closed(Close::FellBehind))), "{fit} and one");
             let state = outbox.0.lock();
-            assert_eq!((state.waiting.capacity(), state.waiting_bytes), (0, 0), "what is closed holds nothing");
+            assert_eq!(
+                (state.waiting.capacity(), state.waiting_bytes),
+                (0, 0),
+                "what is closed holds nothing"
+            );
         }
     }
 

@@ -30,7 +30,12 @@ struct Shared {
 
 impl Service {
     /// A service on a store and a bus, both new to it. To be made within a tokio runtime.
-    pub fn new(store: Arc<dyn Store>, bus: Arc<dyn Bus>, clock: Arc<dyn Clock>, options: hub::Options) -> Self {
+    pub fn new(
+        store: Arc<dyn Store>,
+        bus: Arc<dyn Bus>,
+        clock: Arc<dyn Clock>,
+        options: hub::Options,
+    ) -> Self {
         store.publish_to(Arc::new(ToBus(bus.clone())));
         let hub = Hub::new(bus, clock, store.epoch(), options);
         let catch_up_bytes = Arc::new(Semaphore::new(CATCH_UPS_MAX_BYTES));

@@ -2,7 +2,7 @@ use super::Service;
 use chinwag_model::{
     Chat, Draft, Event, InboxPage, InboxQuery, Mark, Marked, Page, PageQuery, Presence, Side, UserId,
 };
-use chinwag_store::{Appended, Store as _, StoreError};
+use chinwag_store::{Appended, StoreError};
 
 impl Service {
     /// Sends a message: it is durable once this returns, and those who are connected hear of it.
