@@ -15,10 +15,13 @@ use std::{
 /// The longest that a case waits for what must come.
 const WATCHDOG: Duration = Duration::from_mins(1);
 
+/// The ends of a new bus, as they come.
+pub type Nodes<'a> = Pin<Box<dyn Future<Output = Vec<Arc<dyn Bus>>> + Send + 'a>>;
+
 /// Makes buses of one kind.
 pub trait Backend: Sync {
     /// So many nodes' ends of one new bus.
-    fn nodes(&self, count: usize) -> Pin<Box<dyn Future<Output = Vec<Arc<dyn Bus>>> + Send + '_>>;
+    fn nodes(&self, count: usize) -> Nodes<'_>;
     /// Whether it joins more than one node.
     fn joins_nodes(&self) -> bool;
 }

@@ -1,16 +1,15 @@
 //! The contract on each bus.
 
-use chinwag_bus::{Bus, LocalBus, contract::Backend};
-use std::{
-    future::{Future, ready},
-    pin::Pin,
-    sync::Arc,
+use chinwag_bus::{
+    Bus, LocalBus,
+    contract::{Backend, Nodes},
 };
+use std::{future::ready, sync::Arc};
 
 struct Local;
 
 impl Backend for Local {
-    fn nodes(&self, count: usize) -> Pin<Box<dyn Future<Output = Vec<Arc<dyn Bus>>> + Send + '_>> {
+    fn nodes(&self, count: usize) -> Nodes<'_> {
         assert_eq!(count, 1, "it is one node's");
         Box::pin(ready(vec![Arc::new(LocalBus::default()) as Arc<dyn Bus>]))
     }
