@@ -93,7 +93,7 @@ impl Entry {
 
 impl Hub {
     /// A hub that listens to `bus`. To be made within a tokio runtime, where its task runs until the hub is dropped.
-    pub fn new(bus: Arc<dyn Bus>, clock: Arc<dyn Clock>, epoch: Epoch, options: Options) -> Arc<Self> {
+    pub fn new(bus: &Arc<dyn Bus>, clock: Arc<dyn Clock>, epoch: Epoch, options: Options) -> Arc<Self> {
         let hub = Arc::new(Self {
             shards: (0..SHARDS).map(|_| Mutex::default()).collect(),
             hasher: RandomState::new(),

@@ -6,7 +6,7 @@
 use super::{Outgoing, Service};
 use crate::hub::{Close, Given, Session};
 use chinwag_model::{
-    Event, FeedId, Ts, UserId,
+    Epoch, Event, FeedId, Ts, UserId,
     limits::{CATCH_UP_MAX_BYTES, CATCH_UP_MAX_TIME},
 };
 use chinwag_store::{CatchUp, StoreError};
@@ -87,14 +87,12 @@ impl Service {
         let store = &self.shared.store;
         let epoch = store.epoch();
         let known = since.filter(|since| since.epoch == epoch).map(|since| since.ts);
-        let mut held = match known {
-            None => None,
-            Some(_) => {
-                let bytes = u32::try_from(CATCH_UP_MAX_BYTES).expect("a few MiB");
-                let held = self.shared.catch_up_bytes.clone().acquire_many_owned(bytes).await;
-                Some(held.expect("the semaphore is never closed"))
-            }
-        };
+        let mut held = None;
+        if known.is_some() {
+            let bytes = u32::try_from(CATCH_UP_MAX_BYTES).expect("a few MiB");
+            let turn = self.shared.catch_up_bytes.clone().acquire_many_owned(bytes).await;
+            held = Some(turn.expect("the semaphore is never closed"));
+        }
         let catch_up = store.catch_up(user, known).await.map_err(|error| {
             if !matches!(error, StoreError::Busy { .. }) {
                 tracing::error!(%error, "a feed could not catch up");
@@ -110,11 +108,17 @@ impl Service {
 }
 
 impl Feed {
-    /// The next event, or why the session ends: then there is nothing more.
+    /// The next event.
+    ///
+    /// # Errors
+    /// Why the session ends; there is nothing more then.
     pub async fn next(&mut self) -> Result<Arc<Outgoing>, Close> {
         poll_fn(|cx| self.poll_next(cx)).await
     }
 
+    /// As [`Feed::next`].
+    ///
+    /// # Errors
     /// As [`Feed::next`].
     pub fn poll_next(&mut self, cx: &mut Context<'_>) -> Poll<Result<Arc<Outgoing>, Close>> {
         loop {
@@ -123,35 +127,17 @@ impl Feed {
                     if let Poll::Ready(why) = self.session.poll_closed(cx) {
                         return Poll::Ready(Err(why));
                     }
-                    match ready!(asking.as_mut().poll(cx)) {
-                        Ok(missed) => {
-                            let Some(telling) = self.begin_to_tell(missed) else {
-                                return Poll::Ready(Err(Close::FellBehind));
-                            };
-                            self.stage = Stage::Telling(telling);
-                        }
-                        Err(why) => return Poll::Ready(Err(why)),
-                    }
+                    let missed = ready!(asking.as_mut().poll(cx))?;
+                    self.stage = Stage::Telling(self.begin_to_tell(missed)?);
                 }
-                Stage::Telling(telling) => {
+                Stage::Telling(_) => {
                     if let Poll::Ready(why) = self.session.poll_closed(cx) {
                         return Poll::Ready(Err(why));
                     }
-                    if let Some(event) = telling.events.pop_front() {
-                        if Instant::now() > telling.until {
-                            return Poll::Ready(Err(Close::FellBehind));
-                        }
-                        return Poll::Ready(Ok(Arc::new(self.write(&event))));
+                    if let Some(told) = self.tell_missed()? {
+                        return Poll::Ready(Ok(Arc::new(told)));
                     }
-                    let (upto, recovered) = (telling.upto, telling.recovered);
-                    self.told = upto;
-                    if std::mem::replace(&mut self.ready, true) {
-                        self.stage = Stage::Live;
-                        continue;
-                    }
-                    // How those whom it watches stand comes after `ready`: it lives only for the moment.
-                    telling.events = self.session.watched().into_iter().map(Event::Presence).collect();
-                    return Poll::Ready(Ok(Arc::new(Outgoing::ready(self.id(upto), recovered))));
+                    self.stage = Stage::Live;
                 }
                 Stage::Live => match ready!(self.session.poll_next(cx)) {
                     Given::Event(event) => match event.ts() {
@@ -168,13 +154,30 @@ impl Feed {
         }
     }
 
-    /// `None` where the client must begin anew: it was told `ready`, and what was lost since is too much.
-    fn begin_to_tell(&self, missed: Missed) -> Option<Box<Telling>> {
+    /// The next of what was missed, and `ready` after it, once; then nothing.
+    fn tell_missed(&mut self) -> Result<Option<Outgoing>, Close> {
+        let epoch = self.epoch();
+        let Stage::Telling(telling) = &mut self.stage else { return Ok(None) };
+        if let Some(event) = telling.events.pop_front() {
+            let in_time = Instant::now() <= telling.until;
+            return if in_time { Ok(Some(Outgoing::of(&event, epoch))) } else { Err(Close::FellBehind) };
+        }
+        self.told = telling.upto;
+        if std::mem::replace(&mut self.ready, true) {
+            return Ok(None);
+        }
+        // How those whom it watches stand comes after `ready`: it lives only for the moment.
+        telling.events = self.session.watched().into_iter().map(Event::Presence).collect();
+        Ok(Some(Outgoing::ready(FeedId { epoch, ts: telling.upto }, telling.recovered)))
+    }
+
+    /// Once `ready` was told, what can't be told any more closes the session: the client comes back, and hears it then.
+    fn begin_to_tell(&self, missed: Missed) -> Result<Box<Telling>, Close> {
         let Missed { catch_up, recovered, held } = missed;
         if self.ready && !recovered {
-            return None;
+            return Err(Close::FellBehind);
         }
-        Some(Box::new(Telling {
+        Ok(Box::new(Telling {
             events: catch_up.events.unwrap_or_default().into(),
             upto: catch_up.upto,
             recovered,
@@ -186,15 +189,12 @@ impl Feed {
     /// Reads on from the store where the client stands.
     fn ask_again(&self) -> Stage {
         self.session.catch_up();
-        let (service, user, since) = (self.service.clone(), self.session.user().clone(), self.id(self.told));
+        let since = FeedId { epoch: self.epoch(), ts: self.told };
+        let (service, user) = (self.service.clone(), self.session.user().clone());
         Stage::Asking(Box::pin(service.missed(user, Some(since))))
     }
 
-    fn id(&self, ts: Ts) -> FeedId {
-        FeedId { epoch: self.service.shared.store.epoch(), ts }
-    }
-
-    fn write(&self, event: &Event) -> Outgoing {
-        Outgoing::of(event, self.service.shared.store.epoch())
+    fn epoch(&self) -> Epoch {
+        self.service.shared.store.epoch()
     }
 }

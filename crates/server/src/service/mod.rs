@@ -36,8 +36,8 @@ impl Service {
         clock: Arc<dyn Clock>,
         options: hub::Options,
     ) -> Self {
-        store.publish_to(Arc::new(ToBus(bus.clone())));
-        let hub = Hub::new(bus, clock, store.epoch(), options);
+        let hub = Hub::new(&bus, clock, store.epoch(), options);
+        store.publish_to(Arc::new(ToBus(bus)));
         let catch_up_bytes = Arc::new(Semaphore::new(CATCH_UPS_MAX_BYTES));
         Self { shared: Arc::new(Shared { store, hub, catch_up_bytes }) }
     }
@@ -58,6 +58,8 @@ struct ToBus(Arc<dyn Bus>);
 
 impl Outlet for ToBus {
     fn committed(&self, events: Vec<Event>) {
-        events.into_iter().for_each(|event| self.0.publish(event));
+        for event in events {
+            self.0.publish(event);
+        }
     }
 }
