@@ -164,6 +164,7 @@ fn message(chat: &Chat, text: String) -> Message {
         nth: 1,
         ts: Ts(1),
         sender: Side::First,
+        nth: 1,
         text: text.into(),
         key: None,
         data: None,

@@ -1,10 +1,10 @@
 //! Writes replies straight into one buffer.
 
-use chinwag_model::{Message, Page, Revision, Side, Spelling};
+use chinwag_model::{Chat, Message, Page, Revision, Side, Spelling};
 
 /// A message as JSON, its chat spelled as the request did.
 pub fn encode_message(message: &Message, spelling: Spelling) -> Vec<u8> {
-    let names = Names::new(message, spelling);
+    let names = Names::new(&message.chat, spelling);
     let mut out = Vec::with_capacity(size_hint(message));
     names.write_message(&mut out, message);
     out
@@ -17,7 +17,7 @@ pub fn encode_page(page: &Page, spelling: Spelling) -> Vec<u8> {
     out.extend_from_slice(br#"{"messages":["#);
     if let Some((first, rest)) = page.messages.split_first() {
         // A page is of one chat, so that its names are escaped once.
-        let names = Names::new(first, spelling);
+        let names = Names::new(&first.chat, spelling);
         names.write_message(&mut out, first);
         for message in rest {
             out.push(b',');
@@ -34,13 +34,18 @@ pub fn encode_page(page: &Page, spelling: Spelling) -> Vec<u8> {
 }
 
 /// An estimate of a message's JSON, enough where nothing needs escapes and nothing was revised.
-fn size_hint(message: &Message) -> usize {
+pub(crate) fn size_hint(message: &Message) -> usize {
     // The fixed part of the weight covers the fields' names and numbers; the names of chat and sender come on top.
     message.weight() + 2 * message.chat.as_str().len()
 }
 
+/// What stands before the chat of a message.
+const HEAD: &[u8] = br#"{"chat":"#;
+/// What stands between its chat and its text.
+const TEXT: &[u8] = br#","text":"#;
+
 /// What is the same in every message of a chat, escaped once and held in one buffer.
-struct Names {
+pub(crate) struct Names {
     bytes: Vec<u8>,
     /// Where what stands before the text ends: the opening brace, the chat, and the name of the text's field.
     head_end: usize,
@@ -49,15 +54,14 @@ struct Names {
 }
 
 impl Names {
-    fn new(message: &Message, spelling: Spelling) -> Self {
-        let chat = &message.chat;
+    pub(crate) fn new(chat: &Chat, spelling: Spelling) -> Self {
         let mut bytes = Vec::with_capacity(32 + 2 * chat.as_str().len());
-        bytes.extend_from_slice(br#"{"chat":"#);
+        bytes.extend_from_slice(HEAD);
         match spelling {
             Spelling::Canonical => write_string(&mut bytes, chat.as_str()),
             Spelling::Swapped => write_string(&mut bytes, &chat.spelled(spelling)),
         }
-        bytes.extend_from_slice(br#","text":"#);
+        bytes.extend_from_slice(TEXT);
         let head_end = bytes.len();
         write_string(&mut bytes, chat.user(Side::First));
         let first_end = bytes.len();
@@ -69,14 +73,21 @@ impl Names {
         &self.bytes[..self.head_end]
     }
 
-    fn user(&self, side: Side) -> &[u8] {
+    /// The chat, quoted.
+    pub(crate) fn chat(&self) -> &[u8] {
+        &self.bytes[HEAD.len()..self.head_end - TEXT.len()]
+    }
+
+    /// The name of the user on a side, quoted.
+    pub(crate) fn user(&self, side: Side) -> &[u8] {
         match side {
             Side::First => &self.bytes[self.head_end..self.first_end],
             Side::Second => &self.bytes[self.first_end..],
         }
     }
 
-    fn write_message(&self, out: &mut Vec<u8>, message: &Message) {
+    /// Writes a message of the chat.
+    pub(crate) fn write_message(&self, out: &mut Vec<u8>, message: &Message) {
         out.extend_from_slice(self.head());
         write_string(out, &message.text);
         out.extend_from_slice(br#","sender":"#);
@@ -134,12 +145,12 @@ impl Names {
     }
 }
 
-fn write_number(out: &mut Vec<u8>, number: u64) {
+pub(crate) fn write_number(out: &mut Vec<u8>, number: u64) {
     serde_json::to_writer(out, &number).expect("a vector takes every write");
 }
 
 /// Writes a JSON string; one without escapes, nearly every one, is copied as a whole.
-fn write_string(out: &mut Vec<u8>, text: &str) {
+pub(crate) fn write_string(out: &mut Vec<u8>, text: &str) {
     if needs_escapes(text.as_bytes()) {
         serde_json::to_writer(out, text).expect("a vector takes every write");
     } else {

@@ -104,6 +104,19 @@ impl<'a, const N: usize> Fields<'a, N> {
         })
     }
 
+    /// A string, or an array of strings, that may be absent.
+    ///
+    /// # Errors
+    /// As [`Self::string`].
+    pub(crate) fn strings(&self, name: &'static str) -> Result<Vec<Cow<'a, str>>, Invalid> {
+        match self.value(name) {
+            Some(json) if json.starts_with('[') => serde_json::from_str::<Vec<Borrowed<'a>>>(json)
+                .map(|texts| texts.into_iter().map(|text| text.0).collect())
+                .map_err(|_| Invalid::new(name, format!("{name} must be a string or an array of strings"))),
+            _ => Ok(self.string(name)?.into_iter().collect()),
+        }
+    }
+
     /// An object that may be absent, as the request spelled it.
     ///
     /// # Errors

@@ -66,12 +66,16 @@ codes! {
     MethodNotAllowed = 405 "method_not_allowed" "This path does not take that method.";
     /// The body did not arrive in time.
     Timeout = 408 "timeout" "The request took too long to arrive.";
+    /// Another session of the user took this one's place.
+    Replaced = 409 "replaced" "Another session of this user took this one's place.";
     /// The body is over the limit.
     BodyTooLarge = 413 "body_too_large" "The request body is too large.";
     /// The body does not claim to be JSON.
     UnsupportedMediaType = 415 "unsupported_media_type" "A body needs Content-Type: application/json.";
     /// The key was used before with another text or data.
     KeyReused = 422 "key_reused" "This key was used before with another text or data.";
+    /// The path speaks WebSocket only; `Upgrade` says so.
+    UpgradeRequired = 426 "upgrade_required" "This path needs a WebSocket handshake.";
     /// A defect of the server, in a request that stores nothing.
     Internal = 500 "internal" "The server met a defect of its own.";
     /// More work waits than the server takes on. Nothing was stored.

@@ -1,8 +1,8 @@
 use crate::{
     fields::{Fields, begins_as_object, missing, parse_natural},
-    query::pairs,
+    query::read,
 };
-use chinwag_model::{Chat, Code, Direction, Invalid, PageQuery, Place, Spelling};
+use chinwag_model::{Chat, Direction, Invalid, PageQuery, Place, Spelling};
 use serde::{Deserialize, Serialize};
 use std::borrow::Cow;
 
@@ -58,25 +58,16 @@ impl<'a> PullRequest<'a> {
     /// [`Invalid`] that names the field, or `query`.
     pub fn parse_query(query: &'a str) -> Result<Self, Invalid> {
         let (mut chat, mut limit, mut cursor, mut reverse) = (None, None, None, None);
-        let mut seen: Vec<Cow<'_, str>> = Vec::new();
-        for pair in pairs(query) {
-            let (name, value) = pair?;
-            if seen.contains(&name) {
-                return Err(Invalid::with(
-                    Code::Duplicate,
-                    name.clone().into_owned(),
-                    format!("{name} stands twice"),
-                ));
-            }
-            match &*name {
+        read(query, None, |name, value| {
+            match name {
                 "chat" => chat = Some(value),
                 "limit" => limit = Some(parse_natural("limit", &value)?),
                 "cursor" => cursor = Some(parse_natural("cursor", &value)?),
                 "reverse" => reverse = Some(parse_bool("reverse", &value)?),
                 _ => {}
             }
-            seen.push(name);
-        }
+            Ok(())
+        })?;
         Ok(Self { chat: chat.ok_or_else(|| missing("chat"))?, limit, cursor, reverse })
     }
 

@@ -1,11 +1,59 @@
 use chinwag_model::{Code, Invalid};
-use std::borrow::Cow;
+use std::{borrow::Cow, fmt::Write as _};
 
 /// What stands in [`Invalid::field`] where the query string as a whole is wrong.
 pub(crate) const QUERY: &str = "query";
 
+/// Gives `take` each pair of a query string, and refuses a name that stands twice, known or not, but for `many`.
+///
+/// # Errors
+/// [`Invalid`] naming `query` or the pair, or the first error of `take`.
+pub(crate) fn read<'a>(
+    query: &'a str,
+    many: Option<&str>,
+    mut take: impl FnMut(&str, Cow<'a, str>) -> Result<(), Invalid>,
+) -> Result<(), Invalid> {
+    let mut seen: Vec<Cow<'_, str>> = Vec::new();
+    for pair in pairs(query) {
+        let (name, value) = pair?;
+        if seen.contains(&name) {
+            let detail = format!("{name} stands twice");
+            return Err(Invalid::with(Code::Duplicate, name.into_owned(), detail));
+        }
+        take(&name, value)?;
+        if many != Some(&*name) {
+            seen.push(name);
+        }
+    }
+    Ok(())
+}
+
+/// A query string of these pairs, without its `?`, for those who ask.
+pub fn encode_query<'a>(pairs: impl IntoIterator<Item = (&'a str, &'a str)>) -> String {
+    let mut query = String::new();
+    for (name, value) in pairs {
+        if !query.is_empty() {
+            query.push('&');
+        }
+        encode_part(&mut query, name);
+        query.push('=');
+        encode_part(&mut query, value);
+    }
+    query
+}
+
+/// Percent-encodes all but the characters that RFC 3986 calls unreserved.
+fn encode_part(query: &mut String, text: &str) {
+    for byte in text.bytes() {
+        match byte {
+            b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' | b'-' | b'.' | b'_' | b'~' => query.push(byte.into()),
+            _ => write!(query, "%{byte:02X}").expect("a string takes every write"),
+        }
+    }
+}
+
 /// The pairs of a query string, decoded; a pair without `=` has an empty value.
-pub(crate) fn pairs(query: &str) -> impl Iterator<Item = Result<(Cow<'_, str>, Cow<'_, str>), Invalid>> {
+fn pairs(query: &str) -> impl Iterator<Item = Result<(Cow<'_, str>, Cow<'_, str>), Invalid>> {
     query.split('&').filter(|pair| !pair.is_empty()).map(|pair| {
         let (name, value) = pair.split_once('=').unwrap_or((pair, ""));
         Ok((decode(name)?, decode(value)?))

@@ -9,6 +9,7 @@ fn message(text: &str) -> Message {
         seq: Seq(1),
         ts: Ts(1_686_404_158_123_456),
         sender: Side::First,
+        nth: 1,
         text: text.into(),
         key: None,
         data: None,

@@ -1,0 +1,63 @@
+use crate::{
+    fields::{missing, parse_natural},
+    presence::add_user,
+    query::read,
+};
+use chinwag_model::{FeedId, Invalid, UserId};
+use std::{borrow::Cow, time::Duration};
+
+/// Name of the header, as [`Invalid::field`] gives it.
+const LAST_EVENT_ID: &str = "Last-Event-ID";
+/// How long a poll waits for an event when the request does not say.
+const POLL_DEFAULT: Duration = Duration::from_secs(25);
+/// The longest that a poll waits; a request for more is served as this.
+const POLL_MAX: Duration = Duration::from_mins(1);
+
+/// A request for a user's feed, on whichever face.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct FeedRequest<'a> {
+    /// Whose feed.
+    pub user: UserId,
+    /// The last id that the client saw; `None` for one that comes for the first time.
+    pub since: Option<FeedId>,
+    /// Whose presence it tells, each once: at most [`chinwag_model::limits::WATCH_MAX_USERS`].
+    pub watch: Vec<UserId>,
+    /// As the query string has it: only a poll knows the key, so to the other faces it is one of those they ignore.
+    timeout: Option<Cow<'a, str>>,
+}
+
+impl<'a> FeedRequest<'a> {
+    /// Reads a query string, without its `?`, and the value of the header `Last-Event-ID`. The header wins over `since`:
+    /// an `EventSource` keeps its URL when it comes back.
+    ///
+    /// # Errors
+    /// [`Invalid`] that names the field, the header, or `query`.
+    pub fn parse_query(query: &'a str, last_event_id: Option<&[u8]>) -> Result<Self, Invalid> {
+        let (mut user, mut since, mut watch, mut timeout) = (None, None, Vec::new(), None);
+        read(query, Some("watch"), |name, value| {
+            match name {
+                "user" => user = Some(UserId::parse("user", &value)?),
+                "since" => since = Some(FeedId::parse("since", &value)?),
+                "watch" => add_user(&mut watch, "watch", &value)?,
+                "timeout" => timeout = Some(value),
+                _ => {}
+            }
+            Ok(())
+        })?;
+        if let Some(id) = last_event_id {
+            // What is no UTF-8 is no id either, and is refused as one.
+            let id = str::from_utf8(id.trim_ascii()).unwrap_or_default();
+            since = Some(FeedId::parse(LAST_EVENT_ID, id)?);
+        }
+        Ok(Self { user: user.ok_or_else(|| missing("user"))?, since, watch, timeout })
+    }
+
+    /// How long a poll waits for an event: whole seconds, 25 unless said, at most a minute.
+    ///
+    /// # Errors
+    /// [`Invalid`] naming `timeout`.
+    pub fn timeout(&self) -> Result<Duration, Invalid> {
+        let Some(timeout) = &self.timeout else { return Ok(POLL_DEFAULT) };
+        Ok(Duration::from_secs(parse_natural("timeout", timeout)?).min(POLL_MAX))
+    }
+}
