@@ -161,7 +161,6 @@ fn message(chat: &Chat, text: String) -> Message {
     Message {
         chat: chat.clone(),
         seq: Seq(1),
-        nth: 1,
         ts: Ts(1),
         sender: Side::First,
         nth: 1,

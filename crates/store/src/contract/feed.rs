@@ -266,8 +266,8 @@ impl Outlet for Hears {
 /// Times rise, each event comes once, and its reply comes after it.
 pub async fn the_outlet_hears_everything_in_order_after_it_is_read(backend: &dyn Backend) {
     let (_, store) = fresh(backend);
-    let (hears, mut heard) = mpsc::unbounded_channel();
-    store.publish_to(Arc::new(Hears(hears)));
+    let (outlet, mut heard) = mpsc::unbounded_channel();
+    store.publish_to(Arc::new(Hears(outlet)));
     let tasks: Vec<_> = (0..8)
         .map(|task| {
             let store = store.clone();
@@ -346,7 +346,9 @@ async fn follow(store: Arc<dyn Store>, listeners: Arc<Listeners>) -> Held {
     let events = events.expect("not too much");
     assert!(events.is_sorted_by_key(Event::ts) && events.iter().all(|event| event.ts() <= Some(upto)));
     let mut held = Held::default();
-    events.iter().for_each(|event| held.take(event));
+    for event in &events {
+        held.take(event);
+    }
     let ended = |event: &Event| matches!(event, Event::Message(message) if &*message.text == "end");
     if events.last().is_some_and(ended) {
         return held;

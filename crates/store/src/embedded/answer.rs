@@ -62,7 +62,7 @@ impl Done {
 /// The state of the task. It runs within the runtime: to wake each who waits from a thread outside it costs several
 /// times as much. What waits here is bounded by the places in the queue that it still holds.
 pub(super) struct Answers {
-    pub(super) committed: UnboundedReceiver<Vec<Done>>,
+    pub(super) durable: UnboundedReceiver<Vec<Done>>,
     pub(super) overlay: Arc<Overlay>,
     pub(super) users: Arc<Users>,
     /// The time up to which every read shows everything.
@@ -73,7 +73,7 @@ pub(super) struct Answers {
 impl Answers {
     /// Runs until the committer has ended.
     pub(super) async fn run(mut self) {
-        while let Some(done) = self.committed.recv().await {
+        while let Some(done) = self.durable.recv().await {
             self.make_known(&done);
             done.into_iter().for_each(Done::succeed);
         }

@@ -154,9 +154,9 @@ impl EmbeddedStore {
         let users = Arc::new(Users::new(options.inbox_cache_bytes));
         let outlet = Arc::new(OnceLock::new());
         let horizon = Arc::new(AtomicU64::new(last.0));
-        let (to_answer, committed) = tokio::sync::mpsc::unbounded_channel();
+        let (to_answer, durable) = tokio::sync::mpsc::unbounded_channel();
         let answers = Answers {
-            committed,
+            durable,
             overlay: overlay.clone(),
             users: users.clone(),
             horizon: horizon.clone(),

@@ -133,12 +133,12 @@ impl Sequencer {
         room: &Result<(), StoreError>,
     ) {
         let Mark { chat, side, kind, seq } = mark;
-        let mut moves = cell.markers(side).moved_by(kind, seq).peekable();
-        if let (Some(_), Err(full)) = (moves.peek(), room) {
+        let mut raised = cell.markers(side).moved_by(kind, seq).peekable();
+        if let (Some(_), Err(full)) = (raised.peek(), room) {
             return reply.give(Err(full.clone()));
         }
         let mut moved = Vec::new();
-        for kind in moves {
+        for kind in raised {
             let marker = Marker { seq, ts: self.timeline.take() };
             cell.mark(side, kind, marker, peers);
             let kind_of_change = Kind::Marker(side, kind);

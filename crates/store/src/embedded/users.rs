@@ -154,18 +154,14 @@ impl Inbox {
     /// all chats.
     pub(super) fn page(&self, query: &InboxQuery) -> (Vec<(Chat, Head)>, u64) {
         let state = self.state.lock();
-        let heads = match &query.chat {
-            Some(chat) => {
-                let head = state.chats.get(chat);
-                let head =
-                    head.filter(|head| query.before.is_none_or(|before| head.last_ts < before)).copied();
-                head.map(|head| (chat.clone(), head)).into_iter().collect()
-            }
-            None => {
-                let before = query.before.map_or(Unbounded, Excluded);
-                let chats = state.by_last.range((Unbounded, before)).rev().map(|(_, chat)| chat);
-                chats.take(query.limit + 1).map(|chat| (chat.clone(), state.chats[chat])).collect()
-            }
+        let before = |head: &&Head| query.before.is_none_or(|before| head.last_ts < before);
+        let heads = if let Some(chat) = &query.chat {
+            let head = state.chats.get(chat).filter(before);
+            head.map(|head| (chat.clone(), *head)).into_iter().collect()
+        } else {
+            let before = query.before.map_or(Unbounded, Excluded);
+            let chats = state.by_last.range((Unbounded, before)).rev().map(|(_, chat)| chat);
+            chats.take(query.limit + 1).map(|chat| (chat.clone(), state.chats[chat])).collect()
         };
         (heads, state.unread)
     }

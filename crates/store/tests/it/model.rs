@@ -15,8 +15,8 @@ enum Step {
     Page { chat: usize, from: u64, reverse: bool, limit: usize },
     Burst { chat: usize, count: usize },
     Mark { chat: usize, user: bool, read: bool, seq: u64 },
-    Inbox { user: usize, back: Option<u64>, limit: usize, chat: Option<usize> },
-    CatchUp { user: usize, back: Option<u64> },
+    Inbox { user: usize, back: Option<usize>, limit: usize, chat: Option<usize> },
+    CatchUp { user: usize, back: Option<usize> },
     Pass { seconds: u64 },
     SetBack { seconds: u64 },
     Reopen,
@@ -36,9 +36,9 @@ fn step() -> impl Strategy<Value = Step> {
             .prop_map(|(chat, from, reverse, limit)| Step::Page { chat, from, reverse, limit }),
         8 => (chat.clone(), any::<bool>(), any::<bool>(), prop_oneof![1..100_u64, Just((1 << 53) - 1)])
             .prop_map(|(chat, user, read, seq)| Step::Mark { chat, user, read, seq }),
-        6 => (0..USERS.len(), prop::option::of(0..100_u64), 0..4_usize, prop::option::weighted(0.2, chat.clone()))
+        6 => (0..USERS.len(), prop::option::of(0..100_usize), 0..4_usize, prop::option::weighted(0.2, chat.clone()))
             .prop_map(|(user, back, limit, chat)| Step::Inbox { user, back, limit, chat }),
-        6 => (0..USERS.len(), prop::option::weighted(0.9, 0..150_u64))
+        6 => (0..USERS.len(), prop::option::weighted(0.9, 0..150_usize))
             .prop_map(|(user, back)| Step::CatchUp { user, back }),
         2 => (chat, 1..60_usize).prop_map(|(chat, count)| Step::Burst { chat, count }),
         2 => (0..60 * 60 * 30_u64).prop_map(|seconds| Step::Pass { seconds }),
@@ -93,17 +93,14 @@ async fn compare(backend: &Embedded, steps: &[Step]) -> TestCaseResult {
                 let name = USERS[user];
                 let chat =
                     chat.map(|chat| CHATS[chat].0).filter(|chat| chat.split(':').any(|one| one == name));
-                let cursor = back.map_or(0, |back| times[times.len().saturating_sub(back as usize + 1)]);
+                let cursor = back.map_or(0, |back| times[times.len().saturating_sub(back + 1)]);
                 let query = inbox(name, cursor, limit, chat);
                 prop_assert_eq!(store.inbox(query.clone()).await, model.inbox(query).await);
             }
             Step::CatchUp { user: name, back } => {
-                let since = back.map(|back| {
-                    Ts(times[times.len().saturating_sub(back as usize)..]
-                        .first()
-                        .copied()
-                        .unwrap_or(u64::MAX >> 12))
-                });
+                // Back 0 is ahead of the store.
+                let at = |back| times.len().checked_sub(back).and_then(|at| times.get(at));
+                let since = back.map(|back| Ts(at(back).copied().unwrap_or(1 << 52)));
                 let user = user(USERS[name]);
                 prop_assert_eq!(store.catch_up(user.clone(), since).await, model.catch_up(user, since).await);
             }
