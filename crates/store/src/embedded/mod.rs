@@ -2,9 +2,11 @@
 //!
 //! A send goes `append → queue → sequencer → committer` and back; a pull is answered from the chat's `cell` while the
 //! chat is hot, else from disk on a bounded set of blocking threads. Reading order: [`record`] and [`changes`] (what is
-//! stored), `layout` and `journal` (how it is opened), `cell` and `cells` (what is in memory), `queue`, `sequencer`,
-//! `committer` (how it is written), `reader` (how it is read), [`check()`] (how it is verified).
+//! stored), `head` (what a chat comes to), `layout`, `journal` and `migrate` (how it is opened), `cell` and `cells`, `users`
+//! (what is in memory), `queue`, `sequencer`, `committer`, `answer` (how it is written), `overlay` and `follower` (how
+//! inboxes are written, later), `reader` and `feed` (how it is read), [`check()`] (how it is verified).
 
+mod answer;
 mod cell;
 mod cells;
 pub mod changes;
@@ -12,9 +14,14 @@ mod check;
 mod codec;
 mod committer;
 mod failure;
+mod feed;
+mod follower;
+mod head;
 mod journal;
 mod layout;
+mod migrate;
 mod options;
+mod overlay;
 mod queue;
 mod reader;
 pub mod record;
@@ -23,6 +30,7 @@ mod space;
 mod tables;
 mod timeline;
 mod trim;
+mod users;
 
 pub use check::{CheckProgress, CheckReport, check};
 pub use codec::Wrong;
@@ -30,6 +38,7 @@ pub use layout::OpenError;
 pub use options::Options;
 
 use crate::{Appended, CatchUp, Outlet, Store, StoreError, StoreFuture};
+use answer::Answers;
 use cell::{ChatCell, InMemory, KeyHash, is_repeat};
 use cells::Cells;
 use chinwag_model::{
@@ -37,9 +46,11 @@ use chinwag_model::{
 };
 use committer::{Committer, Committing};
 use failure::Failure;
+use follower::Follower;
 use layout::Layout;
+use overlay::Overlay;
 use parking_lot::Mutex;
-use queue::{Item, Outcome, Queue, Reply};
+use queue::{Item, Order, Outcome, Queue, Reply};
 use reader::KeyHorizon;
 use sequencer::{Gathered, Sequencer};
 use space::Reserve;
@@ -49,8 +60,8 @@ use std::{
     path::Path,
     pin::Pin,
     sync::{
-        Arc,
-        atomic::{AtomicBool, Ordering::Relaxed},
+        Arc, OnceLock,
+        atomic::{AtomicBool, AtomicU64, Ordering::Relaxed},
         mpsc::sync_channel,
     },
     thread::JoinHandle,
@@ -59,6 +70,7 @@ use tables::Tables;
 use timeline::Timeline;
 use tokio::sync::Semaphore;
 use trim::Trim;
+use users::Users;
 
 /// Reads from disk that may go on at once; more wait their turn.
 const READS_MAX: usize = 32;
@@ -70,12 +82,25 @@ const READS_MAX: usize = 32;
 /// process, since closing the engine may try to write again.
 pub struct EmbeddedStore {
     inner: Arc<Inner>,
-    threads: Mutex<Vec<JoinHandle<()>>>,
+    threads: Mutex<Threads>,
+}
+
+/// What runs beside the callers, until the end.
+#[derive(Default)]
+struct Threads {
+    writers: Vec<JoinHandle<()>>,
+    answers: Option<tokio::task::JoinHandle<()>>,
+    follower: Option<JoinHandle<()>>,
 }
 
 struct Inner {
     queue: Arc<Queue>,
     cells: Arc<Cells>,
+    users: Arc<Users>,
+    overlay: Arc<Overlay>,
+    outlet: Arc<OnceLock<Arc<dyn Outlet>>>,
+    /// The time up to which every read shows everything.
+    horizon: Arc<AtomicU64>,
     reads: Arc<Semaphore>,
     tables: Tables,
     reserve: Arc<Reserve>,
@@ -98,9 +123,13 @@ impl EmbeddedStore {
     /// # Panics
     /// Outside a tokio runtime.
     pub fn open(data: &Path, options: &Options, clock: Arc<dyn Clock>) -> Result<Self, OpenError> {
-        let (layout, tables) = Layout::open(data, |db| Tables::open(db, options))?;
+        let (layout, tables) =
+            Layout::open(data, |db| Tables::open(db, options), |tables| migrate(data, tables))?;
         let broken = |why: String| OpenError::Damaged { path: layout.db(), why };
         let last = tables.last_ts().map_err(broken)?;
+        let (overlay, derived) =
+            follower::replay(&tables, last).map_err(|error| broken(error.to_string()))?;
+        let (overlay, derived) = (Arc::new(overlay), Arc::new(AtomicU64::new(derived.0)));
         let seed = getrandom::u64().map_err(|error| broken(format!("no randomness: {error}")))?;
         let failure = Failure::none();
         let held = Arc::new(AtomicBool::new(false));
@@ -122,20 +151,40 @@ impl EmbeddedStore {
             to_committer,
             gathered: Gathered::default(),
         };
-        let (to_answer, answers) = tokio::sync::mpsc::unbounded_channel();
-        tokio::spawn(committer::answer(answers));
+        let users = Arc::new(Users::new(options.inbox_cache_bytes));
+        let outlet = Arc::new(OnceLock::new());
+        let horizon = Arc::new(AtomicU64::new(last.0));
+        let (to_answer, durable) = tokio::sync::mpsc::unbounded_channel();
+        let answers = Answers {
+            durable,
+            overlay: overlay.clone(),
+            users: users.clone(),
+            horizon: horizon.clone(),
+            outlet: outlet.clone(),
+        };
+        let answers = tokio::spawn(answers.run());
+        let follower = Follower {
+            overlay: overlay.clone(),
+            tables: tables.clone(),
+            failure: failure.clone(),
+            derived: derived.clone(),
+        };
         let committer = Committer {
             batches,
             queue: queue.clone(),
             tables: tables.clone(),
             committing,
             failure: failure.clone(),
-            trim: Trim::new(clock.clone(), held.clone()),
+            trim: Trim::new(clock.clone(), held.clone(), derived),
             committed: to_answer,
         };
         let inner = Arc::new(Inner {
             queue,
             cells,
+            users,
+            overlay,
+            outlet,
+            horizon,
             reads: Arc::new(Semaphore::new(READS_MAX)),
             tables,
             reserve,
@@ -146,21 +195,21 @@ impl EmbeddedStore {
             seed,
             layout,
         });
-        let threads = vec![
-            inner.spawn("chinwag-sequence", move || sequencer.run())?,
-            inner.spawn("chinwag-commit", move || committer.run())?,
-        ];
+        let threads = Threads {
+            writers: vec![
+                inner.spawn("chinwag-sequence", move || sequencer.run())?,
+                inner.spawn("chinwag-commit", move || committer.run())?,
+            ],
+            answers: Some(answers),
+            follower: Some(inner.spawn("chinwag-follow", move || follower.run())?),
+        };
         Ok(Self { inner, threads: Mutex::new(threads) })
-    }
-
-    /// Which life of the store this is; a new or a restored store has another.
-    pub fn epoch(&self) -> &str {
-        self.inner.layout.epoch()
     }
 
     async fn append_draft(&self, draft: Draft) -> Result<Appended, StoreError> {
         let inner = &self.inner;
         inner.check_open()?;
+        inner.check_overlay()?;
         let permit = inner.queue.admit(&draft)?;
         let hash = draft.key.as_ref().map(|key| KeyHash::of(inner.seed, draft.sender, key));
         let cell = inner.cell(&draft.chat, hash.is_some()).await?;
@@ -168,9 +217,8 @@ impl EmbeddedStore {
             inner.load_keys(&draft.chat, &cell).await?;
         }
         let (reply, answer) = Reply::new(permit);
-        inner.queue.push(Item { draft, hash, cell: cell.clone(), reply });
-        let lost = |_| Err(StoreError::OutcomeUnknown("the writer has ended".into()));
-        match answer.await.unwrap_or_else(lost)? {
+        inner.queue.push(Item { order: Order::Send { draft, hash }, cell: cell.clone(), reply });
+        match answer.await.unwrap_or_else(writer_has_ended)? {
             Outcome::Done(appended) => Ok(appended),
             Outcome::Compare(seq, draft) => {
                 let chat = draft.chat.clone();
@@ -181,6 +229,7 @@ impl EmbeddedStore {
                     Err(StoreError::KeyReused)
                 }
             }
+            Outcome::Marked(_) => unreachable!("a send is not answered as a mark"),
         }
     }
 
@@ -199,15 +248,39 @@ impl EmbeddedStore {
         self.inner.queue.close();
         self.inner.failure.check()?;
         let threads = std::mem::take(&mut *self.threads.lock());
-        let ended =
-            tokio::task::spawn_blocking(move || threads.into_iter().for_each(|thread| drop(thread.join())));
         tokio::select! {
-            ended = ended => ended.map_err(|error| StoreError::Unavailable(error.to_string()))?,
+            ended = self.end(threads) => ended?,
             // A disk that hangs must not hold the end of the process.
             reason = self.inner.failure.wait() => return Err(StoreError::Unavailable(reason)),
         }
         self.inner.failure.check()
     }
+
+    /// Waits for the writers, then for the last answers, then for the inbox rows of what they told.
+    async fn end(&self, threads: Threads) -> Result<(), StoreError> {
+        let join = async |threads: Vec<JoinHandle<()>>| {
+            let join = move || threads.into_iter().for_each(|thread| drop(thread.join()));
+            let joined = tokio::task::spawn_blocking(join).await;
+            joined.map_err(|error| StoreError::Unavailable(error.to_string()))
+        };
+        join(threads.writers).await?;
+        if let Some(answers) = threads.answers {
+            answers.await.map_err(|error| StoreError::Unavailable(error.to_string()))?;
+        }
+        self.inner.overlay.end();
+        join(threads.follower.into_iter().collect()).await
+    }
+}
+
+/// What a send or a mark hears that the writer dropped.
+fn writer_has_ended<T, E>(_: E) -> Result<T, StoreError> {
+    Err(StoreError::OutcomeUnknown("the writer has ended".into()))
+}
+
+/// Brings a store of format 1 to format 2.
+fn migrate(data: &Path, tables: &Tables) -> Result<(), OpenError> {
+    let damaged = |why| OpenError::Damaged { path: data.to_owned(), why };
+    migrate::all(tables).map_err(damaged)
 }
 
 impl Inner {
@@ -289,22 +362,26 @@ impl Store for EmbeddedStore {
         Box::pin(self.read_page(query))
     }
 
-    fn mark(&self, _mark: Mark) -> StoreFuture<'_, Marked> {
-        Box::pin(std::future::ready(Err(StoreError::Unavailable("not built".into()))))
+    fn mark(&self, mark: Mark) -> StoreFuture<'_, Marked> {
+        Box::pin(self.move_marker(mark))
     }
 
-    fn inbox(&self, _query: InboxQuery) -> StoreFuture<'_, InboxPage> {
-        Box::pin(std::future::ready(Err(StoreError::Unavailable("not built".into()))))
+    fn inbox(&self, query: InboxQuery) -> StoreFuture<'_, InboxPage> {
+        Box::pin(self.read_inbox(query))
     }
 
-    fn catch_up(&self, _user: UserId, _since: Option<Ts>) -> StoreFuture<'_, CatchUp> {
-        Box::pin(std::future::ready(Err(StoreError::Unavailable("not built".into()))))
+    fn catch_up(&self, user: UserId, since: Option<Ts>) -> StoreFuture<'_, CatchUp> {
+        Box::pin(self.read_missed(user, since))
     }
 
-    fn publish_to(&self, _outlet: Arc<dyn Outlet>) {}
+    fn publish_to(&self, outlet: Arc<dyn Outlet>) {
+        if self.inner.outlet.set(outlet).is_err() {
+            tracing::error!("the store has an outlet already, and keeps it");
+        }
+    }
 
     fn epoch(&self) -> Epoch {
-        Epoch(u64::from_str_radix(EmbeddedStore::epoch(self), 16).unwrap_or_default())
+        self.inner.layout.epoch()
     }
 
     fn ready(&self) -> Result<(), StoreError> {
@@ -324,10 +401,13 @@ impl Store for EmbeddedStore {
 impl Drop for EmbeddedStore {
     fn drop(&mut self) {
         self.inner.queue.close();
-        if !self.inner.failure.is_set() {
-            for thread in std::mem::take(&mut *self.threads.lock()) {
-                drop(thread.join());
-            }
+        let threads = std::mem::take(&mut *self.threads.lock());
+        if self.inner.failure.is_set() {
+            return self.inner.overlay.end();
         }
+        threads.writers.into_iter().for_each(|thread| drop(thread.join()));
+        // The task that answers may be waiting for this very thread. What it still has to tell is in the change log.
+        self.inner.overlay.end();
+        threads.follower.into_iter().for_each(|thread| drop(thread.join()));
     }
 }
