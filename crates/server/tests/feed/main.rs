@@ -5,12 +5,15 @@
 
 mod actor;
 mod connection;
+mod epochs;
 mod follower;
 mod frame;
+mod moments;
 #[expect(dead_code, reason = "the long tests need more of it")]
 #[path = "../long/random.rs"]
 mod random;
 mod schedules;
 mod server;
 mod stream;
+mod tabs;
 mod watch;

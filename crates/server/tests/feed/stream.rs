@@ -62,14 +62,14 @@ pub(crate) struct Stream {
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Stage {
-    /// The reply has not begun.
+    /// The reply has not begun, or it is a poll's that asks what was missed.
     Asked,
-    /// It has.
+    /// It has begun.
     Open,
-    /// A poll was answered: the next is to be asked. Holds whether `ready` was given.
+    /// All that was missed was told by polls: the next is to be asked.
     Answered,
-    /// A poll was asked after the first.
-    AskedAgain,
+    /// It was asked.
+    Waiting,
 }
 
 impl Wanted {
@@ -96,12 +96,12 @@ impl Wanted {
         path
     }
 
-    fn request(&self, first: bool) -> String {
+    /// `missed`: whether only what was missed is asked for.
+    fn request(&self, missed: bool) -> String {
         match self.face {
             Face::WebSocket => frame::handshake(&self.path("/api/ws")),
             Face::Sse => get(&self.path("/api/events")),
-            // The first says where the feed stands, at once.
-            Face::Poll if first => get(&format!("{}&timeout=0", self.path("/api/poll"))),
+            Face::Poll if missed => get(&format!("{}&timeout=0", self.path("/api/poll"))),
             Face::Poll => get(&format!("{}&timeout=50", self.path("/api/poll"))),
         }
     }
@@ -192,11 +192,11 @@ impl Stream {
         Ok(())
     }
 
-    /// One poll after another on one connection. What the first says of `ready` is given as the other faces give it.
+    /// One poll after another on one connection. The first that tells nothing stands where the other faces have `ready`.
     async fn poll(&mut self) -> Result<(), End> {
         if self.stage == Stage::Answered {
-            self.connection.write(self.wanted.request(false).as_bytes()).await?;
-            self.stage = Stage::AskedAgain;
+            self.ask(false).await?;
+            self.stage = Stage::Waiting;
         }
         let reply = self.connection.reply().await?;
         if reply.status != 200 {
@@ -204,17 +204,26 @@ impl Stream {
         }
         let (since, recovered) = (&reply.body["since"], &reply.body["recovered"]);
         let events = reply.body["events"].as_array().unwrap_or_else(|| panic!("no events: {}", reply.body));
+        self.wanted.since = Some(since.as_str().unwrap_or_else(|| panic!("no since: {}", reply.body)).into());
         self.waiting.extend(events.iter().cloned());
-        let id = since.as_str().unwrap_or_else(|| panic!("no since: {}", reply.body));
-        if self.stage == Stage::Asked {
-            let ready = serde_json::json!({"type": "ready", "id": since, "recovered": recovered});
-            self.waiting.push_back(ready);
-        } else {
-            assert_eq!(recovered, true, "a poll from a poll's place: {}", reply.body);
+        if self.stage == Stage::Waiting || !events.is_empty() {
+            assert_eq!(recovered, true, "{}", reply.body);
         }
-        self.wanted.since = Some(id.into());
-        self.stage = Stage::Answered;
+        match self.stage {
+            Stage::Asked if !events.is_empty() => self.ask(true).await?,
+            Stage::Asked => {
+                let ready = serde_json::json!({"type": "ready", "id": since, "recovered": recovered});
+                self.waiting.push_back(ready);
+                self.stage = Stage::Answered;
+            }
+            _ => self.stage = Stage::Answered,
+        }
         Ok(())
+    }
+
+    async fn ask(&mut self, missed: bool) -> Result<(), Broken> {
+        let request = self.wanted.request(missed);
+        self.connection.write(request.as_bytes()).await
     }
 }
 
