@@ -13,7 +13,10 @@ mod moments;
 #[path = "../long/random.rs"]
 mod random;
 mod schedules;
+mod seam;
 mod server;
+mod service;
 mod stream;
 mod tabs;
+mod unread;
 mod watch;
