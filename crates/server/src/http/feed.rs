@@ -74,9 +74,10 @@ pub(super) async fn poll(
     body: &Inbound,
     lifeline: &Lifeline,
 ) -> Result<Reply, Refusal> {
-    let request = read(head, body)?;
+    let mut request = read(head, body)?;
     let (until, since) = (Instant::now() + request.timeout()?, request.since);
-    let mut feed = subscribe(app, FeedRequest { watch: Vec::new(), ..request })?;
+    request.watch.clear();
+    let mut feed = subscribe(app, request)?;
     lifeline.hold();
     let reply = gather(&mut feed, since, until).await;
     lifeline.let_go();

@@ -78,7 +78,7 @@ pub struct App {
 struct Shared {
     service: Service,
     gate: Gate,
-    /// One permit a byte of the bodies, and messages of WebSockets, that did not fit in one read.
+    /// One permit a byte of the bodies, and of the messages of a WebSocket, that did not fit in one read.
     body_bytes: Arc<Semaphore>,
     options: Options,
     leaving: AtomicBool,
