@@ -1,7 +1,7 @@
 //! A server on a port of its own that treats each connection as its script says, one after the other.
 
 use futures_util::{SinkExt as _, StreamExt as _};
-use std::{sync::Mutex, time::Duration};
+use std::time::Duration;
 use tokio::{
     io::{AsyncReadExt as _, AsyncWriteExt as _},
     net::{TcpListener, TcpStream},
@@ -9,11 +9,11 @@ use tokio::{
     time::timeout,
 };
 use tokio_tungstenite::{
-    WebSocketStream, accept_hdr_async,
+    WebSocketStream,
     tungstenite::{
         Message,
-        handshake::server::{ErrorResponse, Request, Response},
-        protocol::CloseFrame,
+        handshake::derive_accept_key,
+        protocol::{CloseFrame, Role},
     },
 };
 
@@ -76,24 +76,34 @@ impl FeedScript {
 }
 
 async fn answer(mut stream: TcpStream, bytes: &str) -> String {
+    let head = read_head(&mut stream).await;
+    stream.write_all(bytes.as_bytes()).await.expect("written");
+    path(&head)
+}
+
+async fn feed(mut stream: TcpStream, downs: Vec<Down>) -> String {
+    let head = read_head(&mut stream).await;
+    let key = head.lines().find_map(|line| line.strip_prefix("sec-websocket-key: ")).expect("a key");
+    let accept = derive_accept_key(key.as_bytes());
+    let answer = format!(
+        "HTTP/1.1 101 Switching Protocols\r\nupgrade: websocket\r\nconnection: upgrade\r\nsec-websocket-accept: {accept}\r\n\r\n"
+    );
+    stream.write_all(answer.as_bytes()).await.expect("written");
+    play(&mut WebSocketStream::from_raw_socket(stream, Role::Server, None).await, downs).await;
+    path(&head)
+}
+
+/// The head of a request; a client says no more before it has an answer.
+async fn read_head(stream: &mut TcpStream) -> String {
     let mut head = Vec::new();
     while !head.ends_with(b"\r\n\r\n") {
         assert!(stream.read_buf(&mut head).await.expect("a request") > 0, "the request ends early");
     }
-    stream.write_all(bytes.as_bytes()).await.expect("written");
-    let head = String::from_utf8(head).expect("a head of ASCII");
-    head.split(' ').nth(1).expect("a path").to_owned()
+    String::from_utf8(head).expect("a head of ASCII")
 }
 
-async fn feed(stream: TcpStream, downs: Vec<Down>) -> String {
-    let path = Mutex::new(String::new());
-    let note = |request: &Request, response: Response| -> Result<Response, ErrorResponse> {
-        *path.lock().expect("no panic holds it") = request.uri().to_string();
-        Ok(response)
-    };
-    let mut socket = accept_hdr_async(stream, note).await.expect("a handshake");
-    play(&mut socket, downs).await;
-    path.into_inner().expect("no panic holds it")
+fn path(head: &str) -> String {
+    head.split(' ').nth(1).expect("a path").to_owned()
 }
 
 async fn play(socket: &mut WebSocketStream<TcpStream>, downs: Vec<Down>) {
