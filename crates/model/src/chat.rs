@@ -34,6 +34,7 @@ pub enum Spelling {
 
 impl Side {
     /// The side across.
+    #[must_use]
     pub fn other(self) -> Self {
         match self {
             Self::First => Self::Second,

@@ -40,6 +40,19 @@ impl Event {
         }
     }
 
+    /// The users in whose feeds it belongs, each once. Presence belongs in the feeds of those who watch.
+    pub fn hearers(&self) -> impl Iterator<Item = &str> {
+        let (chat, sides) = match self {
+            Self::Message(message) => (Some(&message.chat), message.chat.sides()),
+            Self::Marker(marked) => (Some(&marked.chat), marked.chat.sides()),
+            Self::Typing { chat, .. } if chat.is_note_to_self() => (None, &[][..]),
+            Self::Typing { chat, by: Side::First } => (Some(chat), &[Side::Second][..]),
+            Self::Typing { chat, by: Side::Second } => (Some(chat), &[Side::First][..]),
+            Self::Presence(_) => (None, &[][..]),
+        };
+        chat.into_iter().flat_map(move |chat| sides.iter().map(|&side| chat.user(side)))
+    }
+
     /// How much of a catch-up it takes, in bytes, as [`Message::weight`] counts them.
     pub fn weight(&self) -> usize {
         match self {

@@ -44,6 +44,8 @@ pub const CATCH_UP_MAX_EVENTS: usize = 10_000;
 pub const CATCH_UP_MAX_BYTES: usize = 4 * 1024 * 1024;
 /// Bytes that catch-ups may hold at once, over all sessions; more sessions wait their turn.
 pub const CATCH_UPS_MAX_BYTES: usize = 256 * 1024 * 1024;
+/// How long a session may take to be told what it missed; then it has fallen behind, and comes back for the rest.
+pub const CATCH_UP_MAX_TIME: Duration = Duration::from_mins(1);
 /// Events that may wait for a session; one more and it has fallen behind.
 pub const OUTBOX_MAX_EVENTS: usize = 1_024;
 /// Bytes of events that may wait for a session; one event alone always may.

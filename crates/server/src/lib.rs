@@ -3,6 +3,7 @@
 pub mod cli;
 pub mod config;
 pub mod http;
+pub mod hub;
 pub mod lifecycle;
 pub mod service;
 pub mod telemetry;

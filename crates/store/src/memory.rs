@@ -101,6 +101,7 @@ impl MemoryStore {
     }
 
     /// The same in another life, as a store that was restored.
+    #[must_use]
     pub fn in_epoch(self, epoch: Epoch) -> Self {
         Self { epoch, ..self }
     }

@@ -4,9 +4,12 @@ use super::{CliError, load};
 use crate::{
     config::{Flags, Settings},
     http::{self, App},
+    hub,
     lifecycle::{self, Shutdown, on_signals},
+    service::Service,
     telemetry,
 };
+use chinwag_bus::LocalBus;
 use chinwag_model::SystemClock;
 use chinwag_store::embedded::{self, EmbeddedStore, OpenError};
 use std::{
@@ -46,7 +49,9 @@ pub(super) async fn run(flags: &Flags) -> Result<(), CliError> {
     let shutdown = on_signals().map_err(|error| cannot("signals", error))?;
     let store = open_store(&settings, shutdown.clone()).await?;
     let data = std::path::absolute(&settings.data).unwrap_or_else(|_| settings.data.clone());
-    let app = App::new(Arc::new(store), http_options(&settings));
+    let clock = Arc::new(SystemClock::default());
+    let service = Service::new(Arc::new(store), Arc::new(LocalBus::default()), clock, hub_options());
+    let app = App::new(service, http_options(&settings));
     tracing::info!(
         data = %data.display(),
         version = env!("CARGO_PKG_VERSION"),
@@ -163,6 +168,10 @@ fn http_options(settings: &Settings) -> http::Options {
         body_timeout: Duration::from_secs(settings.body_timeout_s),
         bench_routes: settings.bench_routes,
     }
+}
+
+fn hub_options() -> hub::Options {
+    hub::Options { sessions_per_user_max: 32, presence_grace: Duration::from_secs(10) }
 }
 
 fn lifecycle_options(settings: &Settings) -> lifecycle::Options {

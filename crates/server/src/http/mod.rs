@@ -11,6 +11,7 @@ mod pull;
 mod reply;
 mod send;
 
+use crate::service::Service;
 use body::Inbound;
 use bytes::Bytes;
 use chinwag_store::{Store, StoreError};
@@ -61,7 +62,7 @@ pub struct App {
 }
 
 struct Shared {
-    store: Arc<dyn Store>,
+    service: Service,
     gate: Gate,
     /// One permit a byte of the bodies that did not fit in one read.
     body_bytes: Arc<Semaphore>,
@@ -70,23 +71,24 @@ struct Shared {
 }
 
 impl App {
-    /// An application on a store.
-    pub fn new(store: Arc<dyn Store>, options: Options) -> Self {
+    /// An application.
+    pub fn new(service: Service, options: Options) -> Self {
         let body_bytes = Arc::new(Semaphore::new(options.bodies_max_bytes.min(Semaphore::MAX_PERMITS)));
         let gate = Gate::new(&options.allowed_hosts);
         Self {
-            shared: Arc::new(Shared { store, gate, body_bytes, options, leaving: AtomicBool::new(false) }),
+            shared: Arc::new(Shared { service, gate, body_bytes, options, leaving: AtomicBool::new(false) }),
         }
     }
 
     /// The store that it stands on.
     pub fn store(&self) -> &Arc<dyn Store> {
-        &self.shared.store
+        self.shared.service.store()
     }
 
-    /// From now on `/readyz` says that the server is going away; everything else still works.
+    /// From now on `/readyz` says that the server is going away, and every feed ends; everything else still works.
     pub fn leave(&self) {
         self.shared.leaving.store(true, Relaxed);
+        self.shared.service.leave();
     }
 
     /// Answers one request. Neither a refusal nor a panic of a handler is an error of this function.

@@ -3,7 +3,6 @@ use super::{
     body::{Inbound, require_json},
     reply::{Refusal, ok},
 };
-use crate::service;
 use chinwag_model::{PageQuery, Spelling};
 use chinwag_wire::{ProblemCode, PullRequest, encode_page};
 use hyper::http::request::Parts;
@@ -11,7 +10,7 @@ use hyper::http::request::Parts;
 /// `GET /api/pull` and `POST /api/pull`.
 pub(super) async fn pull(app: &Shared, head: &Parts, body: &mut Inbound) -> Result<Reply, Refusal> {
     let (query, spelling) = read(app, head, body).await?;
-    let page = service::pull(&app.store, query).await?;
+    let page = app.service.pull(query).await?;
     Ok(ok(encode_page(&page, spelling)))
 }
 

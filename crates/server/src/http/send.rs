@@ -3,7 +3,6 @@ use super::{
     body::{Inbound, require_json},
     reply::{Refusal, ok},
 };
-use crate::service;
 use chinwag_model::{Draft, Spelling};
 use chinwag_wire::{ProblemCode, SendRequest, encode_message};
 use hyper::{
@@ -17,7 +16,7 @@ const IDEMPOTENT_REPLAYED: HeaderName = HeaderName::from_static("idempotent-repl
 /// `POST /api/send`.
 pub(super) async fn send(app: &Shared, head: &Parts, body: &mut Inbound) -> Result<Reply, Refusal> {
     let (draft, spelling) = read(app, head, body).await?;
-    let appended = service::send(&app.store, draft).await?;
+    let appended = app.service.send(draft).await?;
     let mut reply = ok(encode_message(&appended.message, spelling));
     if appended.replayed {
         reply.headers_mut().insert(IDEMPOTENT_REPLAYED, HeaderValue::from_static("true"));

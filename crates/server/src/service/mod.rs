@@ -1,9 +1,65 @@
 //! What the product does, one file per capability; every face calls these functions.
 //!
-//! **Architecture invariant:** this room knows neither HTTP nor JSON, only the words of `chinwag-model` and the store.
+//! **Architecture invariant:** this room knows neither HTTP nor JSON, only the words of `chinwag-model`, the store, the bus
+//! and the [`hub`](crate::hub).
 
-mod pull;
-mod send;
+mod feed;
+mod verbs;
 
-pub use pull::pull;
-pub use send::send;
+pub use feed::{Feed, Subscribe};
+
+use crate::hub::{self, Hub, Outgoing};
+use chinwag_bus::Bus;
+use chinwag_model::{Clock, Event, limits::CATCH_UPS_MAX_BYTES};
+use chinwag_store::{Outlet, Store};
+use std::sync::Arc;
+use tokio::sync::Semaphore;
+
+/// The service. Clones share it.
+#[derive(Clone)]
+pub struct Service {
+    shared: Arc<Shared>,
+}
+
+struct Shared {
+    store: Arc<dyn Store>,
+    hub: Arc<Hub>,
+    /// One permit a byte of what feeds that catch up may hold.
+    catch_up_bytes: Arc<Semaphore>,
+}
+
+impl Service {
+    /// A service on a store and a bus, both new to it. To be made within a tokio runtime.
+    pub fn new(
+        store: Arc<dyn Store>,
+        bus: Arc<dyn Bus>,
+        clock: Arc<dyn Clock>,
+        options: hub::Options,
+    ) -> Self {
+        let hub = Hub::new(&bus, clock, store.epoch(), options);
+        store.publish_to(Arc::new(ToBus(bus)));
+        let catch_up_bytes = Arc::new(Semaphore::new(CATCH_UPS_MAX_BYTES));
+        Self { shared: Arc::new(Shared { store, hub, catch_up_bytes }) }
+    }
+
+    /// The store that it stands on.
+    pub fn store(&self) -> &Arc<dyn Store> {
+        &self.shared.store
+    }
+
+    /// Ends every feed, and begins no more.
+    pub fn leave(&self) {
+        self.shared.hub.leave();
+    }
+}
+
+/// What is durable goes to the bus, in the store's order.
+struct ToBus(Arc<dyn Bus>);
+
+impl Outlet for ToBus {
+    fn committed(&self, events: Vec<Event>) {
+        for event in events {
+            self.0.publish(event);
+        }
+    }
+}

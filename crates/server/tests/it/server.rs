@@ -3,8 +3,11 @@
 use crate::wire::{Connection, Reply, within};
 use chinwag::{
     http::{self, App},
+    hub,
     lifecycle::{self, RunError, Shutdown, Trigger},
+    service::Service,
 };
+use chinwag_bus::LocalBus;
 use chinwag_model::{ManualClock, Ts, limits::TEXT_DEFAULT_MAX_BYTES};
 use chinwag_store::{
     Store,
@@ -22,6 +25,7 @@ pub(crate) const NOW: Ts = Ts(1_686_404_158_123_456);
 /// before its watchdog.
 pub(crate) struct Setup {
     pub(crate) store: Arc<dyn Store>,
+    pub(crate) hub: hub::Options,
     pub(crate) http: http::Options,
     pub(crate) life: lifecycle::Options,
     directory: Option<TempDir>,
@@ -41,6 +45,7 @@ impl Setup {
         const LONG: Duration = Duration::from_mins(10);
         Self {
             store,
+            hub: hub::Options { sessions_per_user_max: 32, presence_grace: LONG },
             http: http::Options {
                 text_max_bytes: TEXT_DEFAULT_MAX_BYTES,
                 allowed_hosts: vec!["chat.example.com".into()],
@@ -79,7 +84,9 @@ impl Setup {
     pub(crate) async fn start(self) -> Server {
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
         let address = listener.local_addr().expect("an address");
-        let app = App::new(self.store, self.http);
+        let clock = Arc::new(ManualClock::at(NOW));
+        let service = Service::new(self.store, Arc::new(LocalBus::default()), clock, self.hub);
+        let app = App::new(service, self.http);
         let (trigger, shutdown) = Shutdown::new();
         let life = tokio::spawn(lifecycle::run(listener, self.life, app.clone(), shutdown));
         Server { address, app, trigger, life, _directory: self.directory }

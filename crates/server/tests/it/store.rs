@@ -1,7 +1,7 @@
 //! A store that waits where a test says, fails for good, and panics.
 
-use chinwag_model::{Draft, Page, PageQuery};
-use chinwag_store::{Appended, Store, StoreError, StoreFuture};
+use chinwag_model::{Draft, Epoch, InboxPage, InboxQuery, Mark, Marked, Page, PageQuery, Ts, UserId};
+use chinwag_store::{Appended, CatchUp, Outlet, Store, StoreError, StoreFuture};
 use std::{future::Future, pin::Pin, sync::Arc};
 use tokio::sync::{Semaphore, watch};
 
@@ -65,6 +65,26 @@ impl Store for Stage {
 
     fn page(&self, query: PageQuery) -> StoreFuture<'_, Page> {
         self.inner.page(query)
+    }
+
+    fn mark(&self, mark: Mark) -> StoreFuture<'_, Marked> {
+        self.inner.mark(mark)
+    }
+
+    fn inbox(&self, query: InboxQuery) -> StoreFuture<'_, InboxPage> {
+        self.inner.inbox(query)
+    }
+
+    fn catch_up(&self, user: UserId, since: Option<Ts>) -> StoreFuture<'_, CatchUp> {
+        self.inner.catch_up(user, since)
+    }
+
+    fn publish_to(&self, outlet: Arc<dyn Outlet>) {
+        self.inner.publish_to(outlet);
+    }
+
+    fn epoch(&self) -> Epoch {
+        self.inner.epoch()
     }
 
     fn ready(&self) -> Result<(), StoreError> {

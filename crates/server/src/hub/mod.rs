@@ -1,0 +1,251 @@
+//! The live side of a node: who is connected, and what waits for whom.
+//!
+//! The bus delivers each event here; it is written as JSON once and put into the bounded outbox of every session that
+//! hears of it. What a session does with it, and what it missed before, is the business of [`crate::service`].
+//!
+//! **Architecture invariant:** this room knows neither the store nor a face; nothing in it waits, but for the task that
+//! tells when a user who left stays away.
+
+mod close;
+mod outbox;
+mod outgoing;
+mod presence;
+mod session;
+
+pub use close::Close;
+pub(crate) use outbox::Given;
+pub use outgoing::Outgoing;
+pub use session::Session;
+
+use chinwag_bus::{Bus, Listener};
+use chinwag_model::{Clock, Epoch, Event, Presence, UserId};
+use outbox::Outbox;
+use parking_lot::Mutex;
+use presence::{Item, LastSeen, News};
+use std::{
+    collections::HashMap,
+    hash::{BuildHasher, RandomState},
+    sync::{
+        Arc, OnceLock,
+        atomic::{AtomicBool, Ordering::Relaxed},
+    },
+    time::Duration,
+};
+use tokio::task::AbortHandle;
+
+/// Parts of the table of users, each with a lock of its own. A power of two.
+const SHARDS: usize = 64;
+
+/// The bounds of sessions.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Options {
+    /// Sessions of one user at once; one more closes the oldest. At least 1.
+    pub sessions_per_user_max: usize,
+    /// How long a user counts as online after the last session was closed, so that a reconnect is not seen.
+    pub presence_grace: Duration,
+}
+
+/// Every session of this node.
+pub struct Hub {
+    shards: Vec<Mutex<HashMap<UserId, Entry>>>,
+    hasher: RandomState,
+    bus: Arc<dyn Bus>,
+    clock: Arc<dyn Clock>,
+    epoch: Epoch,
+    options: Options,
+    news: News,
+    /// The task that tells the news.
+    teller: OnceLock<AbortHandle>,
+    last_seen: LastSeen,
+    leaving: AtomicBool,
+}
+
+impl Drop for Hub {
+    fn drop(&mut self) {
+        if let Some(teller) = self.teller.get() {
+            teller.abort();
+        }
+    }
+}
+
+/// What the hub knows of one user, while anyone has a session that is about them.
+#[derive(Default)]
+struct Entry {
+    /// The user's sessions, the oldest first.
+    sessions: Vec<Arc<Outbox>>,
+    /// Sessions of others, and of the user, that watch the user.
+    watchers: Vec<Arc<Outbox>>,
+    /// The user's last session was closed, and the grace has not passed: the number of that farewell.
+    leaving: Option<u64>,
+    /// Whether the user was last told to be online.
+    told_online: bool,
+}
+
+impl Entry {
+    fn is_online(&self) -> bool {
+        !self.sessions.is_empty() || self.leaving.is_some()
+    }
+
+    fn is_idle(&self) -> bool {
+        self.sessions.is_empty() && self.watchers.is_empty() && self.leaving.is_none()
+    }
+}
+
+impl Hub {
+    /// A hub that listens to `bus`. To be made within a tokio runtime, where its task runs until the hub is dropped.
+    pub fn new(bus: &Arc<dyn Bus>, clock: Arc<dyn Clock>, epoch: Epoch, options: Options) -> Arc<Self> {
+        let hub = Arc::new(Self {
+            shards: (0..SHARDS).map(|_| Mutex::default()).collect(),
+            hasher: RandomState::new(),
+            bus: bus.clone(),
+            clock,
+            epoch,
+            options: Options { sessions_per_user_max: options.sessions_per_user_max.max(1), ..options },
+            news: News::default(),
+            teller: OnceLock::new(),
+            last_seen: LastSeen::default(),
+            leaving: AtomicBool::new(false),
+        });
+        bus.listen(hub.clone());
+        let teller = tokio::spawn(presence::tell(Arc::downgrade(&hub), hub.news.clone()));
+        hub.teller.get_or_init(|| teller.abort_handle());
+        hub
+    }
+
+    /// The bus, to publish on.
+    pub fn bus(&self) -> &Arc<dyn Bus> {
+        &self.bus
+    }
+
+    /// Opens a session: from now on its outbox gathers what its user, and those whom it watches, have to hear. `None`
+    /// once the hub is leaving.
+    pub fn open(self: &Arc<Self>, user: UserId, watch: Vec<UserId>) -> Option<Session> {
+        if self.leaving.load(Relaxed) {
+            return None;
+        }
+        let outbox = Arc::new(Outbox::default());
+        {
+            let mut shard = self.shard(user.as_str()).lock();
+            let entry = shard.entry(user.clone()).or_default();
+            if !entry.is_online() {
+                self.news.came(user.clone());
+            }
+            entry.leaving = None;
+            entry.sessions.push(outbox.clone());
+            if entry.sessions.len() > self.options.sessions_per_user_max {
+                entry.sessions.remove(0).close(Close::Replaced);
+            }
+        }
+        for watched in &watch {
+            let mut shard = self.shard(watched.as_str()).lock();
+            shard.entry(watched.clone()).or_default().watchers.push(outbox.clone());
+        }
+        let session = Session::new(self.clone(), user, watch, outbox);
+        if self.leaving.load(Relaxed) {
+            // It may have come too late to be found by those who close all.
+            session.outbox().close(Close::Restart);
+        }
+        Some(session)
+    }
+
+    /// Whether a user is there.
+    pub fn presence(&self, user: &UserId) -> Presence {
+        let online = self.shard(user.as_str()).lock().get(user).is_some_and(Entry::is_online);
+        let last_seen = if online { None } else { self.last_seen.get(user) };
+        Presence { user: user.clone(), online, last_seen }
+    }
+
+    /// Closes every session, and takes no more.
+    pub fn leave(&self) {
+        self.leaving.store(true, Relaxed);
+        for shard in &self.shards {
+            for entry in shard.lock().values() {
+                entry.sessions.iter().for_each(|session| session.close(Close::Restart));
+            }
+        }
+    }
+
+    fn shard(&self, user: &str) -> &Mutex<HashMap<UserId, Entry>> {
+        let hash = usize::try_from(self.hasher.hash_one(user) & (SHARDS as u64 - 1));
+        &self.shards[hash.expect("smaller than the number of shards")]
+    }
+
+    /// Takes a session off the tables.
+    fn close(&self, user: &UserId, watch: &[UserId], outbox: &Arc<Outbox>) {
+        let of = |other: &Arc<Outbox>| Arc::ptr_eq(other, outbox);
+        {
+            let mut shard = self.shard(user.as_str()).lock();
+            if let Some(entry) = shard.get_mut(user) {
+                entry.sessions.retain(|session| !of(session));
+                if entry.sessions.is_empty() && entry.leaving.is_none() {
+                    self.last_seen.put(user, self.clock.read().wall);
+                    entry.leaving = Some(self.news.left(user.clone(), self.options.presence_grace));
+                }
+            }
+        }
+        for watched in watch {
+            let mut shard = self.shard(watched.as_str()).lock();
+            if let Some(entry) = shard.get_mut(watched) {
+                entry.watchers.retain(|watcher| !of(watcher));
+                if entry.is_idle() {
+                    shard.remove(watched);
+                }
+            }
+        }
+    }
+
+    /// Publishes how a user stands, if that is news.
+    fn tell(&self, item: Item) {
+        let (user, over) = match item {
+            Item::Came(user) => (user, None),
+            Item::GraceOver(user, number) => (user, Some(number)),
+        };
+        let online = {
+            let mut shard = self.shard(user.as_str()).lock();
+            let Some(entry) = shard.get_mut(&user) else { return };
+            // Another number: came back meanwhile, and left again.
+            if over.is_some() && entry.leaving == over {
+                entry.leaving = None;
+            }
+            let online = entry.is_online();
+            let news = std::mem::replace(&mut entry.told_online, online) != online;
+            if entry.is_idle() {
+                shard.remove(&user);
+            }
+            if !news {
+                return;
+            }
+            online
+        };
+        let last_seen = if online { None } else { self.last_seen.get(&user) };
+        self.bus.publish(Event::Presence(Presence { user, online, last_seen }));
+    }
+}
+
+impl Listener for Hub {
+    fn deliver(&self, event: &Event) {
+        let mut outgoing = None;
+        let mut write = || outgoing.get_or_insert_with(|| Arc::new(Outgoing::of(event, self.epoch))).clone();
+        if let Event::Presence(presence) = event {
+            let shard = self.shard(presence.user.as_str()).lock();
+            if let Some(entry) = shard.get(&presence.user) {
+                entry.watchers.iter().for_each(|watcher| watcher.push(write()));
+            }
+            return;
+        }
+        for hearer in event.hearers() {
+            let shard = self.shard(hearer).lock();
+            if let Some(entry) = shard.get(hearer) {
+                entry.sessions.iter().for_each(|session| session.push(write()));
+            }
+        }
+    }
+
+    fn lost(&self) {
+        for shard in &self.shards {
+            for entry in shard.lock().values() {
+                entry.sessions.iter().for_each(|session| session.resync());
+            }
+        }
+    }
+}

@@ -1,0 +1,203 @@
+//! What waits for one session, bounded in events and bytes.
+
+use super::{Close, Outgoing};
+use chinwag_model::limits::{OUTBOX_MAX_BYTES, OUTBOX_MAX_EVENTS};
+use parking_lot::Mutex;
+use std::{
+    collections::VecDeque,
+    sync::Arc,
+    task::{Context, Poll, Waker},
+};
+
+/// A session's outbox. While the session catches up an outbox that is full is emptied, and the session catches up once
+/// more; after that it has fallen behind.
+#[derive(Default)]
+pub(super) struct Outbox(Mutex<State>);
+
+#[derive(Default)]
+struct State {
+    waiting: VecDeque<Arc<Outgoing>>,
+    waiting_bytes: usize,
+    /// The session takes from here; before that it catches up.
+    live: bool,
+    /// Something may have been lost.
+    resync: bool,
+    closed: Option<Close>,
+    waker: Option<Waker>,
+}
+
+/// What an outbox gives.
+#[derive(Debug)]
+pub(crate) enum Given {
+    /// The next event.
+    Event(Arc<Outgoing>),
+    /// Catch up from the store before more is taken: something may have been lost.
+    Resync,
+    /// It is over.
+    Closed(Close),
+}
+
+impl Outbox {
+    /// Puts in one more event.
+    pub(super) fn push(&self, event: Arc<Outgoing>) {
+        let mut state = self.0.lock();
+        if state.closed.is_some() || state.resync {
+            return;
+        }
+        let bytes = state.waiting_bytes + event.json.len();
+        let full = state.waiting.len() >= OUTBOX_MAX_EVENTS
+            || (bytes > OUTBOX_MAX_BYTES && !state.waiting.is_empty());
+        match (full, state.live) {
+            (false, _) => {
+                state.waiting_bytes = bytes;
+                state.waiting.push_back(event);
+            }
+            (true, true) => state.close(Close::FellBehind),
+            (true, false) => state.start_again(),
+        }
+        state.wake();
+    }
+
+    /// Something may have been lost.
+    pub(super) fn resync(&self) {
+        let mut state = self.0.lock();
+        if state.closed.is_none() {
+            state.start_again();
+            state.wake();
+        }
+    }
+
+    /// Ends the session; the first reason stays. What waits is not given any more.
+    pub(super) fn close(&self, why: Close) {
+        let mut state = self.0.lock();
+        if state.closed.is_none() {
+            state.close(why);
+            state.wake();
+        }
+    }
+
+    /// Why the session has ended, if it has. The task is woken when it does.
+    pub(super) fn poll_closed(&self, cx: &mut Context<'_>) -> Poll<Close> {
+        let mut state = self.0.lock();
+        match state.closed {
+            Some(why) => Poll::Ready(why),
+            None => state.wait(cx),
+        }
+    }
+
+    /// From now on the session reads its events up to date from the store; what comes meanwhile is kept for later.
+    pub(super) fn catch_up(&self) {
+        let mut state = self.0.lock();
+        state.live = false;
+        state.resync = false;
+    }
+
+    /// Takes the next event.
+    pub(super) fn poll_next(&self, cx: &mut Context<'_>) -> Poll<Given> {
+        let mut state = self.0.lock();
+        state.live = true;
+        if let Some(why) = state.closed {
+            return Poll::Ready(Given::Closed(why));
+        }
+        if state.resync {
+            return Poll::Ready(Given::Resync);
+        }
+        match state.waiting.pop_front() {
+            Some(event) => {
+                state.waiting_bytes -= event.json.len();
+                if state.waiting.is_empty() {
+                    // An idle session keeps nothing.
+                    state.waiting = VecDeque::new();
+                }
+                Poll::Ready(Given::Event(event))
+            }
+            None => state.wait(cx),
+        }
+    }
+}
+
+impl State {
+    fn wait<T>(&mut self, cx: &Context<'_>) -> Poll<T> {
+        match &mut self.waker {
+            Some(waker) => waker.clone_from(cx.waker()),
+            none => *none = Some(cx.waker().clone()),
+        }
+        Poll::Pending
+    }
+
+    fn wake(&mut self) {
+        if let Some(waker) = self.waker.take() {
+            waker.wake();
+        }
+    }
+
+    fn start_again(&mut self) {
+        self.resync = true;
+        self.empty();
+    }
+
+    fn close(&mut self, why: Close) {
+        self.closed = Some(why);
+        self.empty();
+    }
+
+    fn empty(&mut self) {
+        self.waiting = VecDeque::new();
+        self.waiting_bytes = 0;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use bytes::Bytes;
+    use std::task::Waker;
+
+    fn event(bytes: usize) -> Arc<Outgoing> {
+        Arc::new(Outgoing { name: "message", id: None, json: Bytes::from(vec![b'x'; bytes]) })
+    }
+
+    fn take(outbox: &Outbox) -> Poll<Given> {
+        outbox.poll_next(&mut Context::from_waker(Waker::noop()))
+    }
+
+    #[test]
+    fn a_live_session_that_takes_nothing_has_fallen_behind_one_past_the_bound() {
+        for (bytes, fit) in [(1, OUTBOX_MAX_EVENTS), (OUTBOX_MAX_BYTES / 4, 4), (OUTBOX_MAX_BYTES + 1, 1)] {
+            let outbox = Outbox::default();
+            assert!(take(&outbox).is_pending());
+            (0..fit).for_each(|_| outbox.push(event(bytes)));
+            assert!(matches!(take(&outbox), Poll::Ready(Given::Event(_))), "{fit} fit");
+            outbox.push(event(bytes));
+            outbox.push(event(bytes));
+            assert!(matches!(take(&outbox), Poll::Ready(Given::Closed(Close::FellBehind))), "{fit} and one");
+            let state = outbox.0.lock();
+            assert_eq!(
+                (state.waiting.capacity(), state.waiting_bytes),
+                (0, 0),
+                "what is closed holds nothing"
+            );
+        }
+    }
+
+    #[test]
+    fn one_that_catches_up_starts_again_instead() {
+        let outbox = Outbox::default();
+        (0..=OUTBOX_MAX_EVENTS).for_each(|_| outbox.push(event(1)));
+        outbox.push(event(1));
+        assert!(matches!(take(&outbox), Poll::Ready(Given::Resync)));
+        outbox.catch_up();
+        outbox.push(event(1));
+        assert!(matches!(take(&outbox), Poll::Ready(Given::Event(_))));
+        assert!(take(&outbox).is_pending());
+    }
+
+    #[test]
+    fn the_first_reason_to_close_stays() {
+        let outbox = Outbox::default();
+        outbox.close(Close::Replaced);
+        outbox.close(Close::Restart);
+        outbox.resync();
+        assert!(matches!(take(&outbox), Poll::Ready(Given::Closed(Close::Replaced))));
+    }
+}

@@ -1,0 +1,82 @@
+use super::{Hub, Outbox, outbox::Given};
+use crate::hub::Close;
+use chinwag_bus::Topic;
+use chinwag_model::{Presence, UserId};
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering::Relaxed},
+    },
+    task::{Context, Poll},
+};
+
+/// One session of a user, open until it is dropped.
+pub struct Session {
+    hub: Arc<Hub>,
+    user: UserId,
+    watch: Vec<UserId>,
+    outbox: Arc<Outbox>,
+    /// How many of its topics are followed on the bus.
+    followed: Arc<AtomicUsize>,
+}
+
+impl Session {
+    pub(super) fn new(hub: Arc<Hub>, user: UserId, watch: Vec<UserId>, outbox: Arc<Outbox>) -> Self {
+        Self { hub, user, watch, outbox, followed: Arc::default() }
+    }
+
+    pub(super) fn outbox(&self) -> &Outbox {
+        &self.outbox
+    }
+
+    /// Whose.
+    pub(crate) fn user(&self) -> &UserId {
+        &self.user
+    }
+
+    /// Follows on the bus what this session has to hear; once this returns, the outbox gathers all of it. To be called
+    /// once.
+    pub(crate) fn follow(&self) -> impl Future<Output = ()> + Send + use<> {
+        let (bus, topics, followed) = (self.hub.bus().clone(), self.topics(), self.followed.clone());
+        async move {
+            for topic in topics {
+                let following = bus.follow(topic);
+                followed.fetch_add(1, Relaxed);
+                following.await;
+            }
+        }
+    }
+
+    fn topics(&self) -> Vec<Topic> {
+        let watched = self.watch.iter().cloned().map(Topic::Presence);
+        std::iter::once(Topic::Feed(self.user.clone())).chain(watched).collect()
+    }
+
+    /// How those whom it watches stand now.
+    pub(crate) fn watched(&self) -> Vec<Presence> {
+        self.watch.iter().map(|user| self.hub.presence(user)).collect()
+    }
+
+    /// Ready once the session has been ended by another than its client.
+    pub(crate) fn poll_closed(&self, cx: &mut Context<'_>) -> Poll<Close> {
+        self.outbox.poll_closed(cx)
+    }
+
+    /// Begins to catch up: what comes meanwhile is kept.
+    pub(crate) fn catch_up(&self) {
+        self.outbox.catch_up();
+    }
+
+    /// Takes what comes next.
+    pub(crate) fn poll_next(&self, cx: &mut Context<'_>) -> Poll<Given> {
+        self.outbox.poll_next(cx)
+    }
+}
+
+impl Drop for Session {
+    fn drop(&mut self) {
+        self.hub.close(&self.user, &self.watch, &self.outbox);
+        let followed = self.followed.load(Relaxed);
+        self.topics().iter().take(followed).for_each(|topic| self.hub.bus().leave(topic));
+    }
+}
