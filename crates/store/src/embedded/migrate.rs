@@ -112,3 +112,6 @@ impl Migration<'_> {
 pub(super) fn all(tables: &Tables) -> Result<(), String> {
     run(tables, BATCH_ROWS, &mut || true)
 }
+
+#[cfg(test)]
+mod tests;
