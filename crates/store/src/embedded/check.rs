@@ -234,3 +234,6 @@ fn log_start(tables: &Tables) -> Ts {
     let changes = first.into_inner().ok().and_then(|(key, value)| changes::decode(&key, &value).ok());
     changes.and_then(|changes| Some(changes.first()?.ts)).unwrap_or(Ts(0))
 }
+
+#[cfg(test)]
+mod tests;
