@@ -14,7 +14,7 @@ use crate::{
 };
 use bytes::BufMut;
 use chinwag_model::{Direction, Event, ManualClock, MarkerKind, Seq, Ts};
-use std::{collections::HashMap, path::Path, sync::Arc};
+use std::{collections::HashMap, sync::Arc};
 
 const CHATS: [&str; 5] = ["a:a", "a:b", "a:b!", "a:bb", "b:c"];
 const EACH: u64 = 40;
