@@ -1,5 +1,9 @@
 //! What every store must do, as tests that each backend runs: see [`contract_tests!`](crate::contract_tests).
 
+mod feed;
+
+pub use feed::*;
+
 use crate::{Appended, Store, StoreError};
 use chinwag_model::{
     Chat, Data, Direction, Draft, ManualClock, Page, PageQuery, Place, SendKey, Text, Ts,
@@ -37,6 +41,16 @@ macro_rules! contract_tests {
             sends_and_pages_at_once
             a_closed_store_takes_nothing
             what_was_stored_is_there_again
+            a_marker_moves_forward_only_and_not_past_the_last_message
+            marks_at_once_leave_the_furthest
+            unread_counts_the_peers_messages_above_the_marker
+            an_inbox_is_in_order_and_pages
+            a_catch_up_tells_each_thing_once_in_order
+            a_catch_up_that_is_too_much_is_refused
+            the_outlet_hears_everything_in_order_after_it_is_read
+            a_catch_up_and_the_outlet_have_no_seam
+            a_closed_store_has_no_inbox
+            inboxes_and_markers_are_there_again
         );
     };
     (@each $backend:expr, $($case:ident)*) => {

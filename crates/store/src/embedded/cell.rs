@@ -1,7 +1,9 @@
 //! What is in memory of one chat while it is hot: its head, its newest messages, its recent keys.
 
+use super::head::{Head, Standing};
 use chinwag_model::{
-    Data, Direction, Draft, Message, Page, PageQuery, SendKey, Seq, Side, Ts,
+    Data, Direction, Draft, Marked, Marker, MarkerKind, Markers, Message, Page, PageQuery, SendKey, Seq,
+    Side, Ts,
     limits::{KEY_WINDOW, TAIL_MAX_BYTES, TAIL_MAX_MESSAGES},
 };
 use parking_lot::Mutex;
@@ -57,13 +59,15 @@ pub(super) struct Loaded {
     pub(super) tail: VecDeque<Arc<Message>>,
     /// The keys of the last 24 hours, where the tail reaches that far back or was read for them.
     pub(super) keys: Option<Keys>,
+    /// Where its users' markers stand.
+    pub(super) standing: Standing,
 }
 
 struct CellState {
-    /// The last message that has a seq.
-    assigned: Seq,
-    /// The last message that is on disk.
-    durable: Seq,
+    /// The last message that has a seq, and where the markers came to stand.
+    assigned: Head,
+    /// The same, of what is on disk.
+    durable: Head,
     /// The newest messages, the oldest first, up to `assigned`. Those that are not durable are always among them.
     tail: VecDeque<Arc<Message>>,
     tail_bytes: usize,
@@ -85,6 +89,16 @@ pub(super) enum Known {
     OnDisk(Seq),
 }
 
+/// What a mark comes to, before it is put in order.
+pub(super) enum Reach {
+    /// The chat has no message.
+    Nothing,
+    /// The marker goes to this message, up to which stand so many of the peer's.
+    To(Seq, u64),
+    /// The same, where the message must be read to count.
+    OnDisk(Seq),
+}
+
 /// What memory has of a page.
 pub(super) enum InMemory {
     /// All of it.
@@ -98,11 +112,11 @@ pub(super) enum InMemory {
 
 impl ChatCell {
     pub(super) fn new(loaded: Loaded) -> Self {
-        let last = loaded.tail.back().map_or(Seq(0), |message| message.seq);
+        let head = loaded.tail.back().map_or(Head::EMPTY, |last| Head::of(last, loaded.standing));
         let tail_bytes = loaded.tail.iter().map(|message| message.weight()).sum();
         let mut state = CellState {
-            assigned: last,
-            durable: last,
+            assigned: head,
+            durable: head,
             tail: loaded.tail,
             tail_bytes,
             keys: loaded.keys,
@@ -150,19 +164,19 @@ impl ChatCell {
         hash: Option<KeyHash>,
     ) -> (Arc<Message>, Option<usize>) {
         let mut state = self.state.lock();
-        let seq = Seq(state.assigned.0 + 1);
+        let seq = Seq(state.assigned.last.0 + 1);
         let message = Arc::new(Message {
-            nth: 0,
             chat: draft.chat,
             seq,
             ts,
             sender: draft.sender,
+            nth: state.assigned.sent_by(draft.sender) + 1,
             text: draft.text.into_boxed(),
             key: draft.key,
             data: draft.data,
             revision: None,
         });
-        state.assigned = seq;
+        state.assigned.add(&message);
         state.tail_bytes += message.weight();
         state.tail.push_back(message.clone());
         if let (Some(hash), Some(keys)) = (hash, &mut state.keys) {
@@ -190,17 +204,72 @@ impl ChatCell {
         }
     }
 
-    /// Says that every message up to this one is on disk.
-    pub(super) fn mark_durable(&self, seq: Seq) {
+    /// How far a mark goes: at most to the last message, also where that is still on its way to the disk, which the mark
+    /// reaches after it.
+    pub(super) fn reach(&self, side: Side, kind: MarkerKind, seq: Seq) -> Reach {
+        let state = self.state.lock();
+        let seq = seq.min(state.assigned.last);
+        if seq.0 == 0 {
+            return Reach::Nothing;
+        }
+        // What is not counted is not asked for: a delivered marker, and one that stands there already and never moves back.
+        if kind == MarkerKind::Delivered || state.assigned.standing.markers[side.index()].read.seq >= seq {
+            return Reach::To(seq, 0);
+        }
+        state.at(seq).map_or(Reach::OnDisk(seq), |message| Reach::To(seq, message.sent_by(side.other())))
+    }
+
+    /// Where a user's markers stand, also where that is still on its way to the disk.
+    pub(super) fn markers(&self, side: Side) -> Markers {
+        self.state.lock().assigned.standing.markers[side.index()]
+    }
+
+    /// Where both users' markers stand, also where that is still on its way to the disk.
+    pub(super) fn standing(&self) -> Standing {
+        self.state.lock().assigned.standing
+    }
+
+    /// Moves a marker. The writer alone calls this.
+    pub(super) fn mark(&self, side: Side, kind: MarkerKind, marker: Marker, peers: u64) {
+        self.state.lock().assigned.put(side, kind, marker, peers);
+    }
+
+    /// Says that a message is on disk, and all before it; gives the chat's head on disk.
+    pub(super) fn message_is_durable(&self, message: &Message) -> Head {
         let mut state = self.state.lock();
-        state.durable = state.durable.max(seq);
+        state.durable.add(message);
         state.trim();
+        state.durable
+    }
+
+    /// Says that markers are on disk; gives the chat's head on disk.
+    pub(super) fn markers_are_durable(&self, moved: &[Marked], peers: u64) -> Head {
+        let mut state = self.state.lock();
+        for marked in moved {
+            state.durable.put(marked.side, marked.kind, marked.marker, peers);
+        }
+        state.durable
+    }
+
+    /// A message, if it is here.
+    pub(super) fn message(&self, seq: Seq) -> Option<Arc<Message>> {
+        self.state.lock().at(seq).cloned()
+    }
+
+    /// The messages up to one and later than a time, the newest first, if they are all here.
+    pub(super) fn since(&self, last: Seq, since: Ts) -> Option<Vec<Arc<Message>>> {
+        let state = self.state.lock();
+        let reaches = state.tail.front().is_some_and(|oldest| oldest.seq == Seq(1) || oldest.ts <= since);
+        reaches.then(|| {
+            let newest_first = state.tail.iter().rev().skip_while(|message| message.seq > last);
+            newest_first.take_while(|message| message.ts > since).cloned().collect()
+        })
     }
 
     /// The page, if memory has all of it.
     pub(super) fn page(&self, query: &PageQuery) -> InMemory {
         let state = self.state.lock();
-        let (first, last) = (Seq(1), state.durable);
+        let (first, last) = (Seq(1), state.durable.last);
         let Some(begin) = query.begin(first, last) else { return InMemory::Page(Page::default()) };
         let on_disk = InMemory::OnDisk { last };
         let Some(oldest) = state.tail.front().map(|message| message.seq) else { return on_disk };
@@ -232,7 +301,7 @@ impl CellState {
     fn trim(&mut self) {
         while self.tail.len() > TAIL_MAX_MESSAGES || self.tail_bytes > TAIL_MAX_BYTES {
             match self.tail.front() {
-                Some(oldest) if oldest.seq <= self.durable => {
+                Some(oldest) if oldest.seq <= self.durable.last => {
                     self.tail_bytes -= oldest.weight();
                     self.tail.pop_front();
                 }

@@ -78,6 +78,11 @@ impl Cells {
         }
     }
 
+    /// The cell of a chat, if it is hot.
+    pub(super) fn hot(&self, chat: &Chat) -> Option<Arc<ChatCell>> {
+        self.cache.get(chat).map(|hot| hot.cell)
+    }
+
     /// Says what a cell weighs now. The caller holds the cell.
     pub(super) fn reweigh(&self, chat: &Chat, cell: &Arc<ChatCell>, weight: usize) {
         let hot = Hot { cell: cell.clone(), weight_bytes: weight_bytes(chat, weight) };

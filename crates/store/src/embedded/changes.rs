@@ -4,6 +4,7 @@
 //! key    ts u64 of the batch's last change
 //! value  version u8 = 1
 //!        per change, in order of ts: key's ts − its ts (varint), kind u8, seq (varint), chat: length u16, UTF-8
+//!        kind   0 message, 1 and 2 delivered by the first and the second user, 3 and 4 read by them
 //!        checksum u32: CRC-32 of the key and of the value up to here
 //! ```
 //! Everything derived can be rebuilt or followed from it. A row a batch rather than a row a change: the keys rise, so
@@ -12,7 +13,7 @@
 use super::codec::{Reader, Wrong, checked, put_checksum, put_varint};
 use super::record::RowPlace;
 use bytes::{BufMut, BytesMut};
-use chinwag_model::{Chat, Seq, Ts};
+use chinwag_model::{Chat, MarkerKind, Seq, Side, Ts};
 
 const VERSION: u8 = 1;
 
@@ -25,7 +26,7 @@ pub struct Change {
     pub kind: Kind,
     /// In which chat.
     pub chat: Chat,
-    /// To which message.
+    /// To which message; of a marker, where it came to stand.
     pub seq: Seq,
 }
 
@@ -34,6 +35,29 @@ pub struct Change {
 pub enum Kind {
     /// A message was appended.
     Message,
+    /// A user's marker moved.
+    Marker(Side, MarkerKind),
+}
+
+impl Kind {
+    const ALL: [Self; 5] = [
+        Self::Message,
+        Self::Marker(Side::First, MarkerKind::Delivered),
+        Self::Marker(Side::Second, MarkerKind::Delivered),
+        Self::Marker(Side::First, MarkerKind::Read),
+        Self::Marker(Side::Second, MarkerKind::Read),
+    ];
+
+    /// The byte of a row that names it: its place in [`Self::ALL`].
+    fn byte(self) -> u8 {
+        match self {
+            Self::Message => 0,
+            Self::Marker(Side::First, MarkerKind::Delivered) => 1,
+            Self::Marker(Side::Second, MarkerKind::Delivered) => 2,
+            Self::Marker(Side::First, MarkerKind::Read) => 3,
+            Self::Marker(Side::Second, MarkerKind::Read) => 4,
+        }
+    }
 }
 
 /// Appends the row of one batch of changes, in order of `ts`. `None` where there is none.
@@ -45,9 +69,7 @@ pub fn encode(changes: &[Change], into: &mut BytesMut) -> Option<RowPlace> {
     into.put_u8(VERSION);
     for change in changes {
         put_varint(into, last.0 - change.ts.0);
-        into.put_u8(match change.kind {
-            Kind::Message => 0,
-        });
+        into.put_u8(change.kind.byte());
         put_varint(into, change.seq.0);
         let chat = change.chat.as_str();
         into.put_u16(u16::try_from(chat.len()).expect("a chat is at most 257 bytes"));
@@ -78,10 +100,7 @@ pub fn decode(key: &[u8], value: &[u8]) -> Result<Vec<Change>, Wrong> {
     let mut changes: Vec<Change> = Vec::new();
     while !row.is_empty() {
         let ts = last.0.checked_sub(row.varint()?).map(Ts).ok_or("a change is before all time")?;
-        let kind = match row.u8()? {
-            0 => Kind::Message,
-            _ => return Err("a change is of an unknown kind"),
-        };
+        let kind = Kind::ALL.get(usize::from(row.u8()?)).copied().ok_or("a change is of an unknown kind")?;
         let seq = Seq(row.varint()?);
         let len = row.u16()?;
         let name = row.str(len.into())?;
@@ -106,21 +125,25 @@ mod tests {
 
     #[test]
     fn rows_round_trip_and_notice_every_changed_bit() {
-        let change = |ts, name, seq| Change {
+        let change = |ts, kind, name, seq| Change {
             ts: Ts(ts),
-            kind: Kind::Message,
+            kind,
             chat: Chat::parse(name).expect("valid").0,
             seq: Seq(seq),
         };
-        let changes = [
-            change(1_000_000, "a:b", 1),
-            change(1_000_001, "apple:banana", 300),
-            change(9_000_000, "a:b", 2),
+        let mut changes = vec![
+            change(1_000_000, Kind::Message, "a:b", 1),
+            change(1_000_001, Kind::Message, "apple:banana", 300),
         ];
+        for (kind, ts) in Kind::ALL.into_iter().zip(1_000_002..) {
+            assert_eq!(Kind::ALL[usize::from(kind.byte())], kind);
+            changes.push(change(ts, kind, "a:b", ts));
+        }
+        changes.push(change(9_000_000, Kind::Message, "a:b", 2));
         let mut buffer = BytesMut::new();
         let place = encode(&changes, &mut buffer).expect("not empty");
         let (key, value) = (&buffer[place.key], &buffer[place.value]);
-        assert_eq!(decode(key, value), Ok(changes.to_vec()));
+        assert_eq!(decode(key, value), Ok(changes.clone()));
         assert_eq!(decode_key(key), Ok(Ts(9_000_000)));
         for at in 0..value.len() * 8 {
             let mut broken = value.to_vec();

@@ -1,13 +1,16 @@
 //! Reads a whole store and verifies what it holds.
 
+mod derived;
+
 use super::{
     Options,
     changes::{self, Kind},
     layout::{Layout, OpenError},
-    record,
+    migrate, reader, record,
     tables::Tables,
 };
 use chinwag_model::{Message, Seq, Ts};
+use derived::Derived;
 use std::path::Path;
 use xxhash_rust::xxh3::xxh3_64;
 
@@ -42,13 +45,20 @@ pub struct CheckReport {
     pub problems: Vec<String>,
 }
 
-/// Reads a whole store that no server has open: every checksum, every chat's seq without a gap and its rising ts, and
-/// the change log, which must name the same messages.
+/// Reads a whole store that no server has open: every checksum, every chat's seq without a gap, its rising ts and the
+/// count of either user's messages, the markers, the change log, which must name the same messages, and the inbox rows,
+/// which must show the same as messages and markers, but for chats that the log says they are still behind on.
+///
+/// A store of an older format is migrated first, as a server does that opens it.
 ///
 /// # Errors
 /// [`OpenError`] where the store can't be opened. What is wrong inside it is in the report.
 pub fn check(data: &Path, progress: &mut dyn FnMut(CheckProgress)) -> Result<CheckReport, OpenError> {
-    let (_layout, tables) = Layout::open_existing(data, |db| Tables::open(db, &Options::default()))?;
+    let (_layout, tables) = Layout::open_existing(
+        data,
+        |db| Tables::open(db, &Options::default()),
+        |tables| migrate::all(data, tables),
+    )?;
     let mut check = Check {
         report: CheckReport::default(),
         problems: 0,
@@ -57,7 +67,9 @@ pub fn check(data: &Path, progress: &mut dyn FnMut(CheckProgress)) -> Result<Che
     };
     // Messages since the log's first entry must be in it, the older ones were trimmed from it.
     let log_start = log_start(&tables);
-    let stored = check.messages(&tables, log_start);
+    let mut derived = Derived::new(&tables, &mut check);
+    let stored = check.messages(&tables, log_start, &mut derived);
+    derived.finish(&mut check);
     let logged = check.changes(&tables);
     if stored != logged {
         check.problem(format!(
@@ -113,7 +125,7 @@ impl Check<'_> {
         }
     }
 
-    fn messages(&mut self, tables: &Tables, log_start: Ts) -> Set {
+    fn messages(&mut self, tables: &Tables, log_start: Ts, derived: &mut Derived<'_>) -> Set {
         let mut since_log = Set::default();
         let mut before: Option<Message> = None;
         for row in tables.messages.iter() {
@@ -136,11 +148,19 @@ impl Check<'_> {
                     continue;
                 }
             };
-            self.message(before.as_ref().filter(|before| before.chat == message.chat), &message);
+            let same = before.as_ref().filter(|before| before.chat == message.chat);
+            if let (None, Some(last)) = (same, &before) {
+                derived.end_chat(self, last);
+            }
+            self.message(same, &message);
+            derived.message(self, same.is_none(), &message);
             if message.ts >= log_start {
                 since_log.add(message.chat.as_str(), message.seq, message.ts);
             }
             before = Some(message);
+        }
+        if let Some(last) = &before {
+            derived.end_chat(self, last);
         }
         since_log
     }
@@ -157,6 +177,13 @@ impl Check<'_> {
         }
         if before.is_some_and(|before| before.ts >= message.ts) {
             self.problem(format!("chat {chat}: seq {seq} is not later than the one before it"));
+        }
+        let nth = 1 + before.map_or(0, |before| before.sent_by(message.sender));
+        if message.nth != nth {
+            self.problem(format!(
+                "chat {chat}: seq {seq} counts {} of its sender's messages, not {nth}",
+                message.nth
+            ));
         }
     }
 
@@ -184,6 +211,16 @@ impl Check<'_> {
                 last = change.ts;
                 match change.kind {
                     Kind::Message => logged.add(change.chat.as_str(), change.seq, change.ts),
+                    Kind::Marker(side, kind) => {
+                        let stands = reader::standing(tables, &change.chat)
+                            .map(|standing| standing.markers[side.index()].get(kind));
+                        if !stands.is_ok_and(|marker| marker.seq >= change.seq && marker.ts >= change.ts) {
+                            self.problem(format!(
+                                "change log: a marker of {} came to {} and does not stand there",
+                                change.chat, change.seq.0
+                            ));
+                        }
+                    }
                 }
             }
         }
@@ -197,3 +234,6 @@ fn log_start(tables: &Tables) -> Ts {
     let changes = first.into_inner().ok().and_then(|(key, value)| changes::decode(&key, &value).ok());
     changes.and_then(|changes| Some(changes.first()?.ts)).unwrap_or(Ts(0))
 }
+
+#[cfg(test)]
+mod tests;

@@ -1,8 +1,7 @@
 //! The thread that waits for the disk: one batch, one sync, then the answers, in order.
 
-use super::{cell::ChatCell, failure::Failure, queue::Queue, queue::Reply, tables::Tables, trim::Trim};
+use super::{answer::Done, failure::Failure, queue::Queue, tables::Tables, trim::Trim};
 use crate::StoreError;
-use chinwag_model::Message;
 use fjall::OwnedWriteBatch;
 use parking_lot::Mutex;
 use std::{
@@ -12,7 +11,7 @@ use std::{
     },
     time::{Duration, Instant},
 };
-use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender};
+use tokio::sync::mpsc::UnboundedSender;
 
 /// How often an idle committer asks whether the engine still lives.
 const ASK_EVERY: Duration = Duration::from_secs(1);
@@ -23,15 +22,6 @@ const SLOW_COMMIT: Duration = Duration::from_secs(1);
 pub(super) struct Batch {
     pub(super) rows: OwnedWriteBatch,
     pub(super) done: Vec<Done>,
-}
-
-/// A send that waits for its batch.
-pub(super) struct Done {
-    pub(super) message: Arc<Message>,
-    /// The chat, unless the message was stored before.
-    pub(super) cell: Option<Arc<ChatCell>>,
-    pub(super) replayed: bool,
-    pub(super) reply: Reply,
 }
 
 /// The batch at the disk, where the watch can reach who waits for it.
@@ -65,14 +55,6 @@ pub(super) struct Committer {
     pub(super) trim: Trim,
     /// To the task that answers.
     pub(super) committed: UnboundedSender<Vec<Done>>,
-}
-
-/// Answers those whose batch is on disk, in order, from within the runtime: to wake each of their tasks from a thread
-/// outside it costs several times as much. What waits here is bounded by the places in the queue that it still holds.
-pub(super) async fn answer(mut committed: UnboundedReceiver<Vec<Done>>) {
-    while let Some(done) = committed.recv().await {
-        done.into_iter().for_each(Done::succeed);
-    }
 }
 
 impl Committer {

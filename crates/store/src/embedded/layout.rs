@@ -7,6 +7,7 @@
 //! ```
 //! `FORMAT` is written beside fjall rather than in it, since it must be read before fjall touches a file.
 
+use chinwag_model::Epoch;
 use std::{
     fs::{self, File, TryLockError},
     io::{self, Write},
@@ -14,7 +15,9 @@ use std::{
 };
 
 /// The format that this program writes.
-const FORMAT: u32 = 1;
+const FORMAT: u32 = 2;
+/// The one before, which is migrated when it is opened.
+const FORMAT_1: u32 = 1;
 
 /// Why a store can't be opened. Nothing was changed.
 #[derive(Debug, thiserror::Error)]
@@ -79,8 +82,15 @@ pub(super) fn at(path: &Path) -> impl FnOnce(io::Error) -> OpenError {
 /// An open data directory; the lock is held while it lives.
 pub(super) struct Layout {
     root: PathBuf,
-    epoch: String,
+    epoch: Epoch,
     _lock: File,
+}
+
+/// What the file `FORMAT` says.
+struct Found {
+    format: u32,
+    state: State,
+    epoch: Epoch,
 }
 
 /// Where the creation of a store stands.
@@ -93,16 +103,18 @@ enum State {
 }
 
 impl Layout {
-    /// Opens a data directory, or creates it and one in it; `make` opens the engine in its own directory.
+    /// Opens a data directory, or creates it and one in it; `make` opens the engine in its own directory, and `migrate`
+    /// brings what an older version wrote to the present format, all of it on disk before it returns.
     pub(super) fn open<T>(
         root: &Path,
         make: impl FnOnce(&Path) -> Result<T, OpenError>,
+        migrate: impl FnOnce(&T) -> Result<(), OpenError>,
     ) -> Result<(Self, T), OpenError> {
         fs::create_dir_all(root).map_err(at(root))?;
         let lock = lock(root)?;
-        let (state, epoch) = match read_format(root)? {
+        let Found { format, state, epoch } = match read_format(root)? {
             Some(found) => found,
-            None => (State::Creating, begin(root)?),
+            None => Found { format: FORMAT, state: State::Creating, epoch: begin(root)? },
         };
         let layout = Self { root: root.to_owned(), epoch, _lock: lock };
         let db = layout.db();
@@ -118,8 +130,11 @@ impl Layout {
             );
         }
         let engine = make(&db)?;
-        if state == State::Creating {
-            write_format(&layout.root, State::Ready, &layout.epoch)?;
+        if state == State::Ready && format == FORMAT_1 {
+            migrate(&engine)?;
+        }
+        if state == State::Creating || format != FORMAT {
+            write_format(&layout.root, State::Ready, layout.epoch)?;
         }
         Ok((layout, engine))
     }
@@ -128,9 +143,10 @@ impl Layout {
     pub(super) fn open_existing<T>(
         root: &Path,
         make: impl FnOnce(&Path) -> Result<T, OpenError>,
+        migrate: impl FnOnce(&T) -> Result<(), OpenError>,
     ) -> Result<(Self, T), OpenError> {
         match root.join("FORMAT").try_exists() {
-            Ok(true) => Self::open(root, make),
+            Ok(true) => Self::open(root, make, migrate),
             Ok(false) => {
                 Err(OpenError::NotAStore { path: root.to_owned(), why: "there is no store here".into() })
             }
@@ -149,8 +165,8 @@ impl Layout {
     }
 
     /// Which life of the store it is; a new or restored store has another.
-    pub(super) fn epoch(&self) -> &str {
-        &self.epoch
+    pub(super) fn epoch(&self) -> Epoch {
+        self.epoch
     }
 
     fn not_a_store(&self, why: &str) -> OpenError {
@@ -169,7 +185,7 @@ fn lock(root: &Path) -> Result<File, OpenError> {
 }
 
 /// Starts a store in a directory that holds none, and gives it its epoch.
-fn begin(root: &Path) -> Result<String, OpenError> {
+fn begin(root: &Path) -> Result<Epoch, OpenError> {
     if root.join("db").try_exists().map_err(at(root))? {
         return Err(OpenError::NotAStore {
             path: root.to_owned(),
@@ -178,17 +194,17 @@ fn begin(root: &Path) -> Result<String, OpenError> {
         });
     }
     let random = getrandom::u64().map_err(|error| at(root)(io::Error::other(error.to_string())))?;
-    let epoch = format!("{random:016x}");
-    write_format(root, State::Creating, &epoch)?;
+    let epoch = Epoch(random);
+    write_format(root, State::Creating, epoch)?;
     Ok(epoch)
 }
 
-fn write_format(root: &Path, state: State, epoch: &str) -> Result<(), OpenError> {
+fn write_format(root: &Path, state: State, epoch: Epoch) -> Result<(), OpenError> {
     let state = match state {
         State::Creating => "creating",
         State::Ready => "ready",
     };
-    let text = format!("chinwag store\nformat {FORMAT}\nepoch {epoch}\nstate {state}\n");
+    let text = format!("chinwag store\nformat {FORMAT}\nepoch {:016x}\nstate {state}\n", epoch.0);
     let (path, new) = (root.join("FORMAT"), root.join("FORMAT.new"));
     let write = || {
         let mut file = File::create(&new)?;
@@ -200,7 +216,7 @@ fn write_format(root: &Path, state: State, epoch: &str) -> Result<(), OpenError>
     write().map_err(at(&path))
 }
 
-fn read_format(root: &Path) -> Result<Option<(State, String)>, OpenError> {
+fn read_format(root: &Path) -> Result<Option<Found>, OpenError> {
     let path = root.join("FORMAT");
     let text = match fs::read_to_string(&path) {
         Ok(text) => text,
@@ -220,12 +236,19 @@ fn read_format(root: &Path) -> Result<Option<(State, String)>, OpenError> {
     if format > FORMAT {
         return Err(OpenError::NewerFormat { path: root.to_owned(), found: format, known: FORMAT });
     }
-    let epoch = field("epoch")?.to_owned();
-    match field("state")? {
-        "creating" => Ok(Some((State::Creating, epoch))),
-        "ready" => Ok(Some((State::Ready, epoch))),
-        _ => Err(damaged("the state is unknown")),
+    if format < FORMAT_1 {
+        return Err(damaged("there is no such format"));
     }
+    let epoch = field("epoch")?;
+    let digits = epoch.len() == 16 && epoch.bytes().all(|byte| byte.is_ascii_hexdigit());
+    let epoch = u64::from_str_radix(epoch, 16).ok().filter(|_| digits);
+    let epoch = Epoch(epoch.ok_or_else(|| damaged("the epoch is not 16 hexadecimal digits"))?);
+    let state = match field("state")? {
+        "creating" => State::Creating,
+        "ready" => State::Ready,
+        _ => return Err(damaged("the state is unknown")),
+    };
+    Ok(Some(Found { format, state, epoch }))
 }
 
 #[cfg(test)]
@@ -233,7 +256,8 @@ mod tests {
     use super::*;
 
     fn open(root: &Path) -> Result<Layout, OpenError> {
-        Layout::open(root, |db| fs::create_dir_all(db).map_err(at(db))).map(|(layout, ())| layout)
+        let migrate = |(): &()| fs::write(root.join("migrated"), "").map_err(at(root));
+        Layout::open(root, |db| fs::create_dir_all(db).map_err(at(db)), migrate).map(|(layout, ())| layout)
     }
 
     #[test]
@@ -241,8 +265,7 @@ mod tests {
         let dir = tempfile::tempdir().expect("a directory");
         let root = dir.path().join("data");
         let layout = open(&root).expect("new");
-        let epoch = layout.epoch().to_owned();
-        assert_eq!(epoch.len(), 16);
+        let epoch = layout.epoch();
         assert!(matches!(open(&root), Err(OpenError::Locked(_))));
         drop(layout);
         assert_eq!(open(&root).expect("again").epoch(), epoch);
@@ -263,12 +286,28 @@ mod tests {
     #[test]
     fn an_interrupted_creation_begins_again() {
         let dir = tempfile::tempdir().expect("a directory");
-        write_format(dir.path(), State::Creating, "0123456789abcdef").expect("written");
+        write_format(dir.path(), State::Creating, Epoch(0x0123_4567_89ab_cdef)).expect("written");
         fs::create_dir(dir.path().join("db")).expect("made");
         fs::write(dir.path().join("db/half"), "x").expect("written");
         let layout = open(dir.path()).expect("begun again");
-        assert_eq!(layout.epoch(), "0123456789abcdef");
+        assert_eq!(layout.epoch(), Epoch(0x0123_4567_89ab_cdef));
         assert!(!layout.db().join("half").exists());
+    }
+
+    #[test]
+    fn the_format_before_is_migrated_once() {
+        let dir = tempfile::tempdir().expect("a directory");
+        let migrated = dir.path().join("migrated");
+        let epoch = open(dir.path()).expect("new").epoch();
+        assert!(!migrated.exists());
+        let path = dir.path().join("FORMAT");
+        let present = fs::read_to_string(&path).expect("read");
+        fs::write(&path, present.replace("format 2", "format 1")).expect("written");
+        assert_eq!(open(dir.path()).expect("migrated").epoch(), epoch);
+        assert_eq!(fs::read_to_string(&path).expect("read"), present);
+        fs::remove_file(&migrated).expect("it was called");
+        open(dir.path()).expect("again");
+        assert!(!migrated.exists());
     }
 
     #[test]
@@ -283,10 +322,16 @@ mod tests {
             assert_eq!(fs::read_to_string(&path).expect("read"), text);
             error
         };
-        let newer = refused(&good.replace("format 1", "format 2"));
-        assert!(matches!(newer, OpenError::NewerFormat { found: 2, known: 1, .. }), "{newer}");
-        for text in ["", "hello\n", &good.replace("format 1", "format x"), &good.replace("state ready\n", "")]
-        {
+        let newer = refused(&good.replace("format 2", "format 3"));
+        assert!(matches!(newer, OpenError::NewerFormat { found: 3, known: 2, .. }), "{newer}");
+        for text in [
+            "",
+            "hello\n",
+            &good.replace("format 2", "format x"),
+            &good.replace("format 2", "format 0"),
+            &good.replace("epoch ", "epoch x"),
+            &good.replace("state ready\n", ""),
+        ] {
             let error = refused(text);
             assert!(matches!(error, OpenError::Damaged { .. }), "{text:?}: {error}");
         }

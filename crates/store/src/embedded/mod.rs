@@ -2,9 +2,11 @@
 //!
 //! A send goes `append → queue → sequencer → committer` and back; a pull is answered from the chat's `cell` while the
 //! chat is hot, else from disk on a bounded set of blocking threads. Reading order: [`record`] and [`changes`] (what is
-//! stored), `layout` and `journal` (how it is opened), `cell` and `cells` (what is in memory), `queue`, `sequencer`,
-//! `committer` (how it is written), `reader` (how it is read), [`check()`] (how it is verified).
+//! stored), `head` (what a chat comes to), `life`, `layout`, `journal` and `migrate` (how it is opened), `cell` and `cells`, `users`
+//! (what is in memory), `queue`, `sequencer`, `committer`, `answer` (how it is written), `overlay` and `follower` (how
+//! inboxes are written, later), `reader` and `feed` (how it is read), [`check()`] (how it is verified).
 
+mod answer;
 mod cell;
 mod cells;
 pub mod changes;
@@ -12,9 +14,15 @@ mod check;
 mod codec;
 mod committer;
 mod failure;
+mod feed;
+mod follower;
+mod head;
 mod journal;
 mod layout;
+mod life;
+mod migrate;
 mod options;
+mod overlay;
 mod queue;
 mod reader;
 pub mod record;
@@ -23,6 +31,7 @@ mod space;
 mod tables;
 mod timeline;
 mod trim;
+mod users;
 
 pub use check::{CheckProgress, CheckReport, check};
 pub use codec::Wrong;
@@ -35,30 +44,25 @@ use cells::Cells;
 use chinwag_model::{
     Chat, Clock, Draft, Epoch, InboxPage, InboxQuery, Mark, Marked, Page, PageQuery, Ts, UserId,
 };
-use committer::{Committer, Committing};
 use failure::Failure;
 use layout::Layout;
+use life::Threads;
+use overlay::Overlay;
 use parking_lot::Mutex;
-use queue::{Item, Outcome, Queue, Reply};
+use queue::{Item, Order, Outcome, Queue, Reply};
 use reader::KeyHorizon;
-use sequencer::{Gathered, Sequencer};
 use space::Reserve;
 use std::{
     future::Future,
-    panic::{AssertUnwindSafe, catch_unwind},
-    path::Path,
     pin::Pin,
     sync::{
-        Arc,
-        atomic::{AtomicBool, Ordering::Relaxed},
-        mpsc::sync_channel,
+        Arc, OnceLock,
+        atomic::{AtomicBool, AtomicU64, Ordering::Relaxed},
     },
-    thread::JoinHandle,
 };
 use tables::Tables;
-use timeline::Timeline;
 use tokio::sync::Semaphore;
-use trim::Trim;
+use users::Users;
 
 /// Reads from disk that may go on at once; more wait their turn.
 const READS_MAX: usize = 32;
@@ -70,12 +74,17 @@ const READS_MAX: usize = 32;
 /// process, since closing the engine may try to write again.
 pub struct EmbeddedStore {
     inner: Arc<Inner>,
-    threads: Mutex<Vec<JoinHandle<()>>>,
+    threads: Mutex<Threads>,
 }
 
 struct Inner {
     queue: Arc<Queue>,
     cells: Arc<Cells>,
+    users: Arc<Users>,
+    overlay: Arc<Overlay>,
+    outlet: Arc<OnceLock<Arc<dyn Outlet>>>,
+    /// The time up to which every read shows everything.
+    horizon: Arc<AtomicU64>,
     reads: Arc<Semaphore>,
     tables: Tables,
     reserve: Arc<Reserve>,
@@ -90,77 +99,10 @@ struct Inner {
 }
 
 impl EmbeddedStore {
-    /// Opens the store in a data directory, or creates both.
-    ///
-    /// # Errors
-    /// [`OpenError`]; nothing was changed then, but for a directory that was made.
-    ///
-    /// # Panics
-    /// Outside a tokio runtime.
-    pub fn open(data: &Path, options: &Options, clock: Arc<dyn Clock>) -> Result<Self, OpenError> {
-        let (layout, tables) = Layout::open(data, |db| Tables::open(db, options))?;
-        let broken = |why: String| OpenError::Damaged { path: layout.db(), why };
-        let last = tables.last_ts().map_err(broken)?;
-        let seed = getrandom::u64().map_err(|error| broken(format!("no randomness: {error}")))?;
-        let failure = Failure::none();
-        let held = Arc::new(AtomicBool::new(false));
-        let queue = Arc::new(Queue::new(options.queue_max_messages, options.queue_max_bytes));
-        let cells = Arc::new(Cells::new(options.chat_cache_bytes));
-        let reserve = Arc::new(Reserve::new(layout.root().to_owned(), options.disk_reserve_bytes));
-        let committing = Arc::new(Committing::default());
-        // Room for one, so that handing over a batch never waits: the sequencer hands over when the committer is free.
-        let (to_committer, batches) = sync_channel(1);
-        let sequencer = Sequencer {
-            queue: queue.clone(),
-            cells: cells.clone(),
-            tables: tables.clone(),
-            timeline: Timeline::new(clock.clone(), last, held.clone()),
-            reserve: reserve.clone(),
-            failure: failure.clone(),
-            committing: committing.clone(),
-            commit_max: options.commit_max,
-            to_committer,
-            gathered: Gathered::default(),
-        };
-        let (to_answer, answers) = tokio::sync::mpsc::unbounded_channel();
-        tokio::spawn(committer::answer(answers));
-        let committer = Committer {
-            batches,
-            queue: queue.clone(),
-            tables: tables.clone(),
-            committing,
-            failure: failure.clone(),
-            trim: Trim::new(clock.clone(), held.clone()),
-            committed: to_answer,
-        };
-        let inner = Arc::new(Inner {
-            queue,
-            cells,
-            reads: Arc::new(Semaphore::new(READS_MAX)),
-            tables,
-            reserve,
-            failure,
-            clock,
-            held,
-            closed: AtomicBool::new(false),
-            seed,
-            layout,
-        });
-        let threads = vec![
-            inner.spawn("chinwag-sequence", move || sequencer.run())?,
-            inner.spawn("chinwag-commit", move || committer.run())?,
-        ];
-        Ok(Self { inner, threads: Mutex::new(threads) })
-    }
-
-    /// Which life of the store this is; a new or a restored store has another.
-    pub fn epoch(&self) -> &str {
-        self.inner.layout.epoch()
-    }
-
     async fn append_draft(&self, draft: Draft) -> Result<Appended, StoreError> {
         let inner = &self.inner;
         inner.check_open()?;
+        inner.check_overlay()?;
         let permit = inner.queue.admit(&draft)?;
         let hash = draft.key.as_ref().map(|key| KeyHash::of(inner.seed, draft.sender, key));
         let cell = inner.cell(&draft.chat, hash.is_some()).await?;
@@ -168,9 +110,8 @@ impl EmbeddedStore {
             inner.load_keys(&draft.chat, &cell).await?;
         }
         let (reply, answer) = Reply::new(permit);
-        inner.queue.push(Item { draft, hash, cell: cell.clone(), reply });
-        let lost = |_| Err(StoreError::OutcomeUnknown("the writer has ended".into()));
-        match answer.await.unwrap_or_else(lost)? {
+        inner.queue.push(Item { order: Order::Send { draft, hash }, cell: cell.clone(), reply });
+        match answer.await.unwrap_or_else(writer_has_ended)? {
             Outcome::Done(appended) => Ok(appended),
             Outcome::Compare(seq, draft) => {
                 let chat = draft.chat.clone();
@@ -181,6 +122,7 @@ impl EmbeddedStore {
                     Err(StoreError::KeyReused)
                 }
             }
+            Outcome::Marked(_) => unreachable!("a send is not answered as a mark"),
         }
     }
 
@@ -193,43 +135,14 @@ impl EmbeddedStore {
             InMemory::OnDisk { last } => inner.read(move |tables| reader::page(tables, &query, last)).await,
         }
     }
+}
 
-    async fn close_and_wait(&self) -> Result<(), StoreError> {
-        self.inner.closed.store(true, Relaxed);
-        self.inner.queue.close();
-        self.inner.failure.check()?;
-        let threads = std::mem::take(&mut *self.threads.lock());
-        let ended =
-            tokio::task::spawn_blocking(move || threads.into_iter().for_each(|thread| drop(thread.join())));
-        tokio::select! {
-            ended = ended => ended.map_err(|error| StoreError::Unavailable(error.to_string()))?,
-            // A disk that hangs must not hold the end of the process.
-            reason = self.inner.failure.wait() => return Err(StoreError::Unavailable(reason)),
-        }
-        self.inner.failure.check()
-    }
+/// What a send or a mark hears that the writer dropped.
+fn writer_has_ended<T, E>(_: E) -> Result<T, StoreError> {
+    Err(StoreError::OutcomeUnknown("the writer has ended".into()))
 }
 
 impl Inner {
-    /// Runs one of the store's threads; a defect that ends it fails the store.
-    fn spawn(
-        self: &Arc<Self>,
-        name: &str,
-        run: impl FnOnce() + Send + 'static,
-    ) -> Result<JoinHandle<()>, OpenError> {
-        let (failure, queue) = (self.failure.clone(), self.queue.clone());
-        let guarded = move || {
-            if catch_unwind(AssertUnwindSafe(run)).is_err() {
-                failure.set("a thread of the store has panicked");
-                for item in queue.abandon() {
-                    item.reply.give(Err(StoreError::Unavailable("the store has failed".into())));
-                }
-            }
-        };
-        let spawned = std::thread::Builder::new().name(name.into()).spawn(guarded);
-        spawned.map_err(|source| OpenError::Io { path: self.layout.root().to_owned(), source })
-    }
-
     fn check_open(&self) -> Result<(), StoreError> {
         if self.closed.load(Relaxed) {
             return Err(StoreError::Unavailable("the store is closed".into()));
@@ -289,22 +202,26 @@ impl Store for EmbeddedStore {
         Box::pin(self.read_page(query))
     }
 
-    fn mark(&self, _mark: Mark) -> StoreFuture<'_, Marked> {
-        Box::pin(std::future::ready(Err(StoreError::Unavailable("not built".into()))))
+    fn mark(&self, mark: Mark) -> StoreFuture<'_, Marked> {
+        Box::pin(self.move_marker(mark))
     }
 
-    fn inbox(&self, _query: InboxQuery) -> StoreFuture<'_, InboxPage> {
-        Box::pin(std::future::ready(Err(StoreError::Unavailable("not built".into()))))
+    fn inbox(&self, query: InboxQuery) -> StoreFuture<'_, InboxPage> {
+        Box::pin(self.read_inbox(query))
     }
 
-    fn catch_up(&self, _user: UserId, _since: Option<Ts>) -> StoreFuture<'_, CatchUp> {
-        Box::pin(std::future::ready(Err(StoreError::Unavailable("not built".into()))))
+    fn catch_up(&self, user: UserId, since: Option<Ts>) -> StoreFuture<'_, CatchUp> {
+        Box::pin(self.read_missed(user, since))
     }
 
-    fn publish_to(&self, _outlet: Arc<dyn Outlet>) {}
+    fn publish_to(&self, outlet: Arc<dyn Outlet>) {
+        if self.inner.outlet.set(outlet).is_err() {
+            tracing::error!("the store has an outlet already, and keeps it");
+        }
+    }
 
     fn epoch(&self) -> Epoch {
-        Epoch(u64::from_str_radix(EmbeddedStore::epoch(self), 16).unwrap_or_default())
+        self.inner.layout.epoch()
     }
 
     fn ready(&self) -> Result<(), StoreError> {
@@ -318,16 +235,5 @@ impl Store for EmbeddedStore {
 
     fn close(&self) -> StoreFuture<'_, ()> {
         Box::pin(self.close_and_wait())
-    }
-}
-
-impl Drop for EmbeddedStore {
-    fn drop(&mut self) {
-        self.inner.queue.close();
-        if !self.inner.failure.is_set() {
-            for thread in std::mem::take(&mut *self.threads.lock()) {
-                drop(thread.join());
-            }
-        }
     }
 }

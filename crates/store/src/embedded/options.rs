@@ -11,6 +11,8 @@ pub struct Options {
     pub disk_reserve_bytes: u64,
     /// Bytes of memory for the newest messages and the recent keys of hot chats.
     pub chat_cache_bytes: u64,
+    /// Bytes of memory for the inboxes of users who read theirs.
+    pub inbox_cache_bytes: u64,
     /// Bytes of memory for blocks read from disk.
     pub block_cache_bytes: u64,
     /// How long a commit may take before the store counts as hung.
@@ -24,6 +26,7 @@ impl Default for Options {
             queue_max_bytes: 32 << 20,
             disk_reserve_bytes: 1 << 30,
             chat_cache_bytes: 256 << 20,
+            inbox_cache_bytes: 64 << 20,
             block_cache_bytes: 64 << 20,
             commit_max: chinwag_model::limits::COMMIT_MAX,
         }

@@ -2,7 +2,7 @@
 
 use super::cell::{ChatCell, KeyHash};
 use crate::{Appended, StoreError};
-use chinwag_model::{Draft, Seq};
+use chinwag_model::{Draft, Mark, Marked, Seq};
 use parking_lot::{Condvar, Mutex};
 use std::{
     sync::{
@@ -18,20 +18,34 @@ use tokio::sync::oneshot;
 const WAKE_SENDS: usize = 64;
 
 /// When a refused send may come back: time for several commits.
-const RETRY_AFTER: Duration = Duration::from_secs(1);
+pub(super) const RETRY_AFTER: Duration = Duration::from_secs(1);
 
-/// A send on its way to the writer.
+/// A send or a mark on its way to the writer.
 pub(super) struct Item {
-    pub(super) draft: Draft,
-    /// Of its key, where it has one; then the cell has its keys.
-    pub(super) hash: Option<KeyHash>,
+    pub(super) order: Order,
     pub(super) cell: Arc<ChatCell>,
     pub(super) reply: Reply,
 }
 
-/// What the writer answers a send.
+/// What the writer is asked for.
+pub(super) enum Order {
+    Send {
+        draft: Draft,
+        /// Of its key, where it has one; then the cell has its keys.
+        hash: Option<KeyHash>,
+    },
+    Mark {
+        /// Its seq is of a message that the chat has.
+        mark: Mark,
+        /// How many messages of the peer stand up to there, where the mark is read and goes beyond where it stood.
+        peers: u64,
+    },
+}
+
+/// What the writer answers.
 pub(super) enum Outcome {
     Done(Appended),
+    Marked(Marked),
     /// The key stored this message once, and it is no longer in memory: compare them yourself.
     Compare(Seq, Draft),
 }
@@ -108,7 +122,15 @@ impl Queue {
 
     /// Takes a place for a send, or refuses it at once.
     pub(super) fn admit(&self, draft: &Draft) -> Result<Permit, StoreError> {
-        let bytes = draft.text.as_str().len() + draft.data.as_ref().map_or(0, |data| data.as_str().len());
+        self.place(draft.text.as_str().len() + draft.data.as_ref().map_or(0, |data| data.as_str().len()))
+    }
+
+    /// Takes a place for a mark, or refuses it at once.
+    pub(super) fn admit_mark(&self) -> Result<Permit, StoreError> {
+        self.place(0)
+    }
+
+    fn place(&self, bytes: usize) -> Result<Permit, StoreError> {
         let messages = self.held.messages.fetch_add(1, Relaxed);
         let held = self.held.bytes.fetch_add(bytes, Relaxed);
         let permit = Permit { held: self.held.clone(), bytes };

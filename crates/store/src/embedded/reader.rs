@@ -3,12 +3,13 @@
 use super::{
     cell::{Keys, Loaded, expired, is_whole, keys_of},
     codec::Wrong,
+    head::{Head, Standing, decode_head, decode_standing, inbox_prefix},
     record,
     tables::Tables,
 };
 use crate::StoreError;
 use chinwag_model::{
-    Chat, Direction, Message, Page, PageQuery, Seq, Ts,
+    Chat, Direction, Message, Page, PageQuery, Seq, Side, Ts, UserId,
     limits::{TAIL_MAX_BYTES, TAIL_MAX_MESSAGES},
 };
 use std::{collections::VecDeque, sync::Arc};
@@ -34,7 +35,7 @@ pub(super) fn load(
     horizon: KeyHorizon,
     want_keys: bool,
 ) -> Result<Loaded, StoreError> {
-    let mut newest_first = backwards(tables, chat);
+    let mut newest_first = backwards(tables, chat, Seq(u64::MAX));
     let mut tail = VecDeque::new();
     let mut bytes = 0;
     let mut older = None;
@@ -53,7 +54,37 @@ pub(super) fn load(
         let rest = std::iter::once(Ok(older)).chain(newest_first.map(|message| message.map(Arc::new)));
         read_keys(seed, horizon, rest, keys)?;
     }
-    Ok(Loaded { tail, keys })
+    // A chat without a message has no markers.
+    let standing = if tail.is_empty() { Standing::START } else { standing(tables, chat)? };
+    Ok(Loaded { tail, keys, standing })
+}
+
+/// Reads where a chat's markers stand.
+pub(super) fn standing(tables: &Tables, chat: &Chat) -> Result<Standing, StoreError> {
+    let key = chat.as_str().as_bytes();
+    match tables.markers.get(key) {
+        Ok(Some(value)) => decode_standing(key, &value).map_err(|wrong| damaged(chat, wrong, None)),
+        Ok(None) => Ok(Standing::START),
+        Err(error) => Err(engine(&error)),
+    }
+}
+
+/// Reads a chat's head: its last message and its markers. The chat has a message.
+pub(super) fn head(tables: &Tables, chat: &Chat) -> Result<Head, StoreError> {
+    let last = backwards(tables, chat, Seq(u64::MAX)).next();
+    let last = last.unwrap_or_else(|| Err(damaged(chat, "it changed, and has no message", None)))?;
+    Ok(Head::of(&last, standing(tables, chat)?))
+}
+
+/// Reads all chats of a user as the inbox rows show them.
+pub(super) fn inbox(tables: &Tables, user: &UserId) -> Result<Vec<(Chat, Side, Head)>, StoreError> {
+    let damaged = |wrong| StoreError::Damaged(format!("the inbox of {user}: {wrong}"));
+    let rows = tables.inbox.prefix(inbox_prefix(user.as_str()));
+    rows.map(|row| {
+        let (key, value) = row.into_inner().map_err(|error| engine(&error))?;
+        decode_head(&key, &value).map_err(damaged)
+    })
+    .collect()
 }
 
 /// Reads the keys of a chat back to the horizon.
@@ -64,7 +95,12 @@ pub(super) fn load_keys(
     horizon: KeyHorizon,
 ) -> Result<Keys, StoreError> {
     let mut keys = Keys::new();
-    read_keys(seed, horizon, backwards(tables, chat).map(|message| message.map(Arc::new)), &mut keys)?;
+    read_keys(
+        seed,
+        horizon,
+        backwards(tables, chat, Seq(u64::MAX)).map(|message| message.map(Arc::new)),
+        &mut keys,
+    )?;
     Ok(keys)
 }
 
@@ -87,10 +123,14 @@ fn read_keys(
     Ok(())
 }
 
-/// A chat's messages, the newest first, without gaps.
-fn backwards(tables: &Tables, chat: &Chat) -> impl Iterator<Item = Result<Message, StoreError>> {
+/// A chat's messages up to one, the newest first, without gaps.
+pub(super) fn backwards(
+    tables: &Tables,
+    chat: &Chat,
+    last: Seq,
+) -> impl Iterator<Item = Result<Message, StoreError>> {
     let mut expected = None;
-    let (first, last) = (record::key(chat, Seq(1)), record::key(chat, Seq(u64::MAX)));
+    let (first, last) = (record::key(chat, Seq(1)), record::key(chat, last));
     tables.messages.range(first..=last).rev().map(move |row| {
         let message = read(chat, row)?;
         if expected.is_some_and(|seq| seq != message.seq) {
@@ -151,6 +191,6 @@ fn damaged(chat: &Chat, wrong: Wrong, seq: Option<Seq>) -> StoreError {
     StoreError::Damaged(format!("chat {chat}{at}: {wrong}"))
 }
 
-fn engine(error: &fjall::Error) -> StoreError {
+pub(super) fn engine(error: &fjall::Error) -> StoreError {
     StoreError::Damaged(format!("the storage engine can't read: {error}"))
 }

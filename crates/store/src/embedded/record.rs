@@ -2,9 +2,10 @@
 //!
 //! ```text
 //! key    chat, canonical, UTF-8 | 0x00 | seq u64            (no chat holds 0x00, so rows sort by chat, then by seq)
-//! value  version u8 = 1
+//! value  version u8 = 2
 //!        flags u8: 1 the second user sent it, 2 key, 4 data, 8 revision
 //!        ts u64, microseconds since the Unix epoch
+//!        nth (varint): which of its sender's messages in the chat it is; not in version 1
 //!        key: length u8, bytes                              where flagged
 //!        revision: ts u64, flags u8 (1 edited_ts, 2 unsent, 4 first_digest), edited_ts u64, first_digest 16 bytes,
 //!                  reactions u8, each: side u8, length u8, emoji          where flagged
@@ -12,14 +13,17 @@
 //!        text, UTF-8, up to the checksum
 //!        checksum u32: CRC-32 of the key and of the value up to here
 //! ```
-//! A later version of the format is another first byte; this one reads only what it knows.
+//! A later version of the format is another first byte; this one reads only what it knows. Rows of version 1 stand only
+//! in a store of format 1, until it is opened: see `migrate`.
 
-use super::codec::{Reader, Wrong, checked, put_checksum};
+use super::codec::{Reader, Wrong, checked, put_checksum, put_varint};
 use bytes::{BufMut, BytesMut};
 use chinwag_model::{Chat, Data, Message, Reaction, Revision, SendKey, Seq, Side, Ts};
 use std::ops::Range;
 
-const VERSION: u8 = 1;
+const VERSION: u8 = 2;
+/// The version before, without `nth`.
+const VERSION_1: u8 = 1;
 const SECOND: u8 = 1;
 const KEY: u8 = 2;
 const DATA: u8 = 4;
@@ -80,6 +84,7 @@ pub fn encode(message: &Message, into: &mut BytesMut) -> RowPlace {
     ];
     into.put_u8(flag_bits(flags));
     into.put_u64(message.ts.0);
+    put_varint(into, message.nth);
     if let Some(key) = &message.key {
         put_short(into, key.as_str());
     }
@@ -100,6 +105,22 @@ pub fn encode(message: &Message, into: &mut BytesMut) -> RowPlace {
 /// # Errors
 /// What is wrong with the row: it is not what was written.
 pub fn decode(chat: Option<&Chat>, key: &[u8], value: &[u8]) -> Result<Message, Wrong> {
+    match decode_any(chat, key, value)? {
+        Row::Present(message) => Ok(message),
+        Row::WithoutNth(_) => Err("the row is of version 1, which this format does not hold"),
+    }
+}
+
+/// A row of any version.
+pub(super) enum Row {
+    /// As it is written now.
+    Present(Message),
+    /// Of version 1; its `nth` is 0, to be counted.
+    WithoutNth(Message),
+}
+
+/// Reads a message's row of any version.
+pub(super) fn decode_any(chat: Option<&Chat>, key: &[u8], value: &[u8]) -> Result<Row, Wrong> {
     let (name, seq) = split_key(key)?;
     let chat = match chat {
         Some(chat) if chat.as_str() == name => chat.clone(),
@@ -110,7 +131,8 @@ pub fn decode(chat: Option<&Chat>, key: &[u8], value: &[u8]) -> Result<Message, 
         },
     };
     let mut row = Reader(checked(key, value)?);
-    if row.u8()? != VERSION {
+    let version = row.u8()?;
+    if version != VERSION && version != VERSION_1 {
         return Err("the row is of an unknown version");
     }
     let flags = row.u8()?;
@@ -118,11 +140,16 @@ pub fn decode(chat: Option<&Chat>, key: &[u8], value: &[u8]) -> Result<Message, 
         return Err("the row has unknown flags");
     }
     let ts = Ts(row.u64()?);
+    let nth = if version == VERSION { row.varint()? } else { 0 };
+    if version == VERSION && !(1..=seq.0).contains(&nth) {
+        return Err("more of its sender's messages than messages");
+    }
     let key = (flags & KEY != 0).then(|| read_key(&mut row)).transpose()?;
     let revision = (flags & REVISION != 0).then(|| read_revision(&mut row)).transpose()?.map(Box::new);
     let data = (flags & DATA != 0).then(|| read_data(&mut row)).transpose()?;
     let text = row.str(row.0.len())?.into();
-    Ok(Message { nth: 0, chat, seq, ts, sender: side(flags & SECOND)?, text, key, data, revision })
+    let message = Message { chat, seq, ts, sender: side(flags & SECOND)?, nth, text, key, data, revision };
+    Ok(if version == VERSION { Row::Present(message) } else { Row::WithoutNth(message) })
 }
 
 fn put_short(into: &mut BytesMut, text: &str) {
@@ -206,6 +233,7 @@ mod tests {
             seq: Seq(7),
             ts: Ts(1_686_404_158_123_456),
             sender: Side::Second,
+            nth: 3,
             text: "Hello how are you? 👍".into(),
             key: None,
             data: None,
@@ -249,13 +277,14 @@ mod tests {
         }
     }
 
-    /// The format of version 1, byte for byte: whoever changes it makes another version.
+    /// The format of version 2, byte for byte: whoever changes it makes another version.
     #[test]
-    fn version_1_is_fixed() {
+    fn version_2_is_fixed() {
         let (key, value) = row(&plain());
         assert_eq!(key, b"apple:banana\0\0\0\0\0\0\0\0\x07");
-        let mut expected = vec![1, 1];
+        let mut expected = vec![2, 1];
         expected.extend_from_slice(&1_686_404_158_123_456_u64.to_be_bytes());
+        expected.push(3);
         expected.extend_from_slice("Hello how are you? 👍".as_bytes());
         assert_eq!(value[..value.len() - 4], expected);
         assert_eq!(value[value.len() - 4..], crc32fast::hash(&[key, expected].concat()).to_be_bytes());

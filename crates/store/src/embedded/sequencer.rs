@@ -1,22 +1,26 @@
-//! The one writer: gives each send its `seq` and `ts`, in the order in which they came, and gathers them in a batch.
+//! The one writer: gives each send its `seq` and `ts`, and each marker that moves its `ts`, in the order in which they came, and gathers them in a batch.
 //!
 //! It never touches the disk itself; while the committer syncs one batch, it makes the next. It also keeps watch over
 //! the committer, which a failed disk may hold for ever.
 
 use super::{
-    cell::{Known, is_repeat},
+    answer::{Done, What},
+    cell::{ChatCell, KeyHash, Known, is_repeat},
     changes::{self, Change, Kind},
-    committer::{Batch, Committing, Done},
+    committer::{Batch, Committing},
     failure::Failure,
-    queue::{Item, Outcome, Queue},
+    head::encode_standing,
+    queue::{Item, Order, Outcome, Queue, Reply},
     record::{self, RowPlace},
     space::Reserve,
     tables::Tables,
     timeline::Timeline,
 };
-use crate::{Appended, StoreError, embedded::cells::Cells};
+use crate::{StoreError, embedded::cells::Cells};
 use bytes::BytesMut;
+use chinwag_model::{Chat, Draft, Mark, Marked, Marker};
 use std::{
+    collections::HashMap,
     sync::{Arc, mpsc::SyncSender},
     time::Duration,
 };
@@ -44,6 +48,9 @@ pub(super) struct Gathered {
     /// Every row's key and value, one after the other.
     bytes: BytesMut,
     messages: Vec<RowPlace>,
+    /// The chats whose markers moved. A row each, of where they stand at the end of the batch: of two rows with one key
+    /// in a batch it is not told which would stay.
+    marked: HashMap<Chat, Arc<ChatCell>>,
     changes: Vec<Change>,
     done: Vec<Done>,
 }
@@ -77,7 +84,21 @@ impl Sequencer {
     }
 
     fn sequence(&mut self, item: Item, room: &Result<(), StoreError>) {
-        let Item { draft, hash, cell, reply } = item;
+        let Item { order, cell, reply } = item;
+        match order {
+            Order::Send { draft, hash } => self.send(draft, hash, cell, reply, room),
+            Order::Mark { mark, peers } => self.mark(mark, peers, cell, reply, room),
+        }
+    }
+
+    fn send(
+        &mut self,
+        draft: Draft,
+        hash: Option<KeyHash>,
+        cell: Arc<ChatCell>,
+        reply: Reply,
+        room: &Result<(), StoreError>,
+    ) {
         if let Some(hash) = hash {
             match cell.known(hash, self.timeline.peek(), self.timeline.is_held()) {
                 Known::No => {}
@@ -85,8 +106,7 @@ impl Sequencer {
                 Known::Here(message) if is_repeat(&message, &draft) => {
                     // Perhaps its first send is still on its way to the disk. Batches are committed in order, so once
                     // this one is, that one was.
-                    let cell = None;
-                    return self.gathered.done.push(Done { message, cell, replayed: true, reply });
+                    return self.gathered.done.push(Done { what: What::Replayed(message), reply });
                 }
                 Known::Here(_) => return reply.give(Err(StoreError::KeyReused)),
             }
@@ -101,7 +121,41 @@ impl Sequencer {
             cell.prune_keys(ts, self.timeline.is_held());
         }
         self.gathered.add(&message);
-        self.gathered.done.push(Done { message, cell: Some(cell), replayed: false, reply });
+        self.gathered.done.push(Done { what: What::Stored(message, cell), reply });
+    }
+
+    fn mark(
+        &mut self,
+        mark: Mark,
+        peers: u64,
+        cell: Arc<ChatCell>,
+        reply: Reply,
+        room: &Result<(), StoreError>,
+    ) {
+        let Mark { chat, side, kind, seq } = mark;
+        let mut raised = cell.markers(side).moved_by(kind, seq).peekable();
+        if let (Some(_), Err(full)) = (raised.peek(), room) {
+            return reply.give(Err(full.clone()));
+        }
+        let mut moved = Vec::new();
+        for kind in raised {
+            let marker = Marker { seq, ts: self.timeline.take() };
+            cell.mark(side, kind, marker, peers);
+            let kind_of_change = Kind::Marker(side, kind);
+            self.gathered.changes.push(Change {
+                ts: marker.ts,
+                kind: kind_of_change,
+                chat: chat.clone(),
+                seq,
+            });
+            moved.push(Marked { chat: chat.clone(), side, kind, marker });
+        }
+        if !moved.is_empty() {
+            self.gathered.marked.insert(chat.clone(), cell.clone());
+        }
+        // One that does not move waits like the others: what moved it may still be on its way to the disk.
+        let stands = Marked { marker: cell.markers(side).get(kind), chat, side, kind };
+        self.gathered.done.push(Done { what: What::Marked { stands, moved, peers, cell }, reply });
     }
 
     fn committer_hangs(&self) -> bool {
@@ -137,9 +191,17 @@ impl Gathered {
     /// in memory far longer than they do, and would keep them there.
     fn seal(self, tables: &Tables) -> Batch {
         let bytes = self.bytes.freeze();
-        let mut rows = tables.batch(self.messages.len() + 1);
+        let mut rows = tables.batch(self.messages.len() + self.marked.len() + 1);
         for place in self.messages {
             rows.insert(&tables.messages, bytes.slice(place.key), bytes.slice(place.value));
+        }
+        let mut bytes = BytesMut::new();
+        let encode =
+            |(chat, cell): (&Chat, &Arc<ChatCell>)| encode_standing(chat, &cell.standing(), &mut bytes);
+        let markers: Vec<_> = self.marked.iter().map(encode).collect();
+        let bytes = bytes.freeze();
+        for place in markers {
+            rows.insert(&tables.markers, bytes.slice(place.key), bytes.slice(place.value));
         }
         let mut bytes = BytesMut::new();
         if let Some(place) = changes::encode(&self.changes, &mut bytes) {
@@ -150,27 +212,12 @@ impl Gathered {
     }
 }
 
-impl Done {
-    /// Answers with an error.
-    pub(super) fn fail(self, error: StoreError) {
-        self.reply.give(Err(error));
-    }
-
-    /// Answers with the message, which is on disk.
-    pub(super) fn succeed(self) {
-        if let Some(cell) = self.cell {
-            cell.mark_durable(self.message.seq);
-        }
-        self.reply.give(Ok(Outcome::Done(Appended { message: self.message, replayed: self.replayed })));
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::{
         contract::{START, draft},
-        embedded::{Options, cell::ChatCell, cell::Loaded, queue::Reply},
+        embedded::{Options, cell::Loaded},
     };
     use chinwag_model::ManualClock;
     use std::sync::{atomic::AtomicBool, mpsc::sync_channel};
@@ -190,10 +237,11 @@ mod tests {
 
         let (reply, mut at_the_disk) = wait();
         let (message, _) = cell.assign(draft("a:b", "a", "x"), START, None);
-        committing.begin(vec![Done { message, cell: Some(cell.clone()), replayed: false, reply }]);
+        committing.begin(vec![Done { what: What::Stored(message, cell.clone()), reply }]);
         queue.committer_is_busy();
         let (reply, mut behind) = wait();
-        queue.push(Item { draft: draft("a:b", "a", "y"), hash: None, cell, reply });
+        let order = Order::Send { draft: draft("a:b", "a", "y"), hash: None };
+        queue.push(Item { order, cell, reply });
 
         let clock = Arc::new(ManualClock::at(START));
         let sequencer = Sequencer {

@@ -1,4 +1,4 @@
-//! The engine, and the two tables that it holds. Only this file and its callers beside it know fjall.
+//! The engine, and the four tables that it holds. Only this file and its callers beside it know fjall.
 
 use super::{Options, changes, journal, layout::OpenError};
 use chinwag_model::Ts;
@@ -21,6 +21,9 @@ pub(super) struct Tables {
     pub(super) messages: Keyspace,
     /// A row a batch: see [`changes`].
     pub(super) changes: Keyspace,
+    /// A row a chat with a marker, and a row a chat in each inbox: see [`super::head`].
+    pub(super) markers: Keyspace,
+    pub(super) inbox: Keyspace,
 }
 
 impl Tables {
@@ -35,7 +38,10 @@ impl Tables {
                 .open()?;
             let messages = db.keyspace("messages", || table().filter_policy(FilterPolicy::disabled()))?;
             let changes = db.keyspace("changes", || table().filter_policy(FilterPolicy::disabled()))?;
-            Ok(Self { db, messages, changes })
+            // With filters: nearly every chat that becomes hot is asked for its markers, and few have any.
+            let markers = db.keyspace("markers", table)?;
+            let inbox = db.keyspace("inbox", || table().filter_policy(FilterPolicy::disabled()))?;
+            Ok(Self { db, messages, changes, markers, inbox })
         };
         open().map_err(|error: fjall::Error| match error {
             fjall::Error::Io(source) => OpenError::Io { path: dir.to_owned(), source },
@@ -76,7 +82,8 @@ impl Tables {
 
     /// How many rows there are, about.
     pub(super) fn rows_estimate(&self) -> u64 {
-        (self.messages.approximate_len() + self.changes.approximate_len()) as u64
+        let tables = [&self.messages, &self.changes, &self.markers, &self.inbox];
+        tables.map(|table| table.approximate_len() as u64).iter().sum()
     }
 
     /// Whether a row of the change log is its last.

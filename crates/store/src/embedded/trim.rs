@@ -5,7 +5,7 @@ use chinwag_model::{Clock, Ts, limits::CHANGES_KEEP};
 use std::{
     sync::{
         Arc,
-        atomic::{AtomicBool, Ordering::Relaxed},
+        atomic::{AtomicBool, AtomicU64, Ordering::Relaxed},
     },
     time::Duration,
 };
@@ -15,18 +15,21 @@ const EVERY: Duration = Duration::from_secs(10);
 /// Most rows of one go: some milliseconds of work, more a second than can be written.
 const GO_MAX_ROWS: usize = 32_768;
 
-/// Removes rows older than a week, the newest row never: it holds the latest time that was given out.
+/// Removes rows older than a week, the newest row never: it holds the latest time that was given out; nor one that the
+/// inbox rows are still to be derived from.
 pub(super) struct Trim {
     clock: Arc<dyn Clock>,
     held: Arc<AtomicBool>,
+    /// The time up to which the inbox rows show everything.
+    derived: Arc<AtomicU64>,
     /// Rows before this are gone; to look for them again would mean to walk over their graves.
     gone_before: Ts,
     last_run: Duration,
 }
 
 impl Trim {
-    pub(super) fn new(clock: Arc<dyn Clock>, held: Arc<AtomicBool>) -> Self {
-        Self { clock, held, gone_before: Ts(0), last_run: Duration::ZERO }
+    pub(super) fn new(clock: Arc<dyn Clock>, held: Arc<AtomicBool>, derived: Arc<AtomicU64>) -> Self {
+        Self { clock, held, derived, gone_before: Ts(0), last_run: Duration::ZERO }
     }
 
     /// Whether it is time to look again. Never while the clock is in doubt.
@@ -42,7 +45,8 @@ impl Trim {
     /// Removes what is too old, at most so much of it that sends don't notice.
     pub(super) fn run(&mut self, tables: &Tables) -> fjall::Result<()> {
         let keep_us = u64::try_from(CHANGES_KEEP.as_micros()).unwrap_or(u64::MAX);
-        let keep_from = Ts(self.clock.read().wall.0.saturating_sub(keep_us));
+        let old = self.clock.read().wall.0.saturating_sub(keep_us);
+        let keep_from = Ts(old.min(self.derived.load(Relaxed) + 1));
         if keep_from <= self.gone_before {
             return Ok(());
         }

@@ -1,10 +1,10 @@
-//! Random sends, repeats, pages and restarts against the store and the model, which must answer alike.
+//! Random sends, repeats, marks, pages, inboxes, catch-ups and restarts against the store and the model, which must answer alike.
 
 use crate::backends::{Embedded, Memory};
-use chinwag_model::{Data, Direction, Draft, ManualClock, Ts};
+use chinwag_model::{Data, Direction, Draft, ManualClock, MarkerKind, Ts};
 use chinwag_store::{
     Store,
-    contract::{Backend, START, draft, keyed, query},
+    contract::{Backend, START, draft, inbox, keyed, mark, query, user},
 };
 use proptest::{prelude::*, test_runner::TestCaseResult};
 use std::{sync::Arc, time::Duration};
@@ -14,6 +14,9 @@ enum Step {
     Send { chat: usize, sender: bool, text: u8, key: Option<u8>, data: Option<u8> },
     Page { chat: usize, from: u64, reverse: bool, limit: usize },
     Burst { chat: usize, count: usize },
+    Mark { chat: usize, user: bool, read: bool, seq: u64 },
+    Inbox { user: usize, back: Option<usize>, limit: usize, chat: Option<usize> },
+    CatchUp { user: usize, back: Option<usize> },
     Pass { seconds: u64 },
     SetBack { seconds: u64 },
     Reopen,
@@ -22,6 +25,8 @@ enum Step {
 const CHATS: [(&str, [&str; 2]); 4] =
     [("a:b", ["a", "b"]), ("b:a", ["a", "b"]), ("a:c", ["a", "c"]), ("me:me", ["me", "me"])];
 
+const USERS: [&str; 5] = ["a", "b", "c", "me", "nobody"];
+
 fn step() -> impl Strategy<Value = Step> {
     let chat = 0..CHATS.len();
     prop_oneof![
@@ -29,6 +34,12 @@ fn step() -> impl Strategy<Value = Step> {
             .prop_map(|(chat, sender, text, key, data)| Step::Send { chat, sender, text, key, data }),
         8 => (chat.clone(), prop_oneof![0..100_u64, Just((1 << 53) - 1)], any::<bool>(), 0..50_usize)
             .prop_map(|(chat, from, reverse, limit)| Step::Page { chat, from, reverse, limit }),
+        8 => (chat.clone(), any::<bool>(), any::<bool>(), prop_oneof![1..100_u64, Just((1 << 53) - 1)])
+            .prop_map(|(chat, user, read, seq)| Step::Mark { chat, user, read, seq }),
+        6 => (0..USERS.len(), prop::option::of(0..100_usize), 0..4_usize, prop::option::weighted(0.2, chat.clone()))
+            .prop_map(|(user, back, limit, chat)| Step::Inbox { user, back, limit, chat }),
+        6 => (0..USERS.len(), prop::option::weighted(0.9, 0..150_usize))
+            .prop_map(|(user, back)| Step::CatchUp { user, back }),
         2 => (chat, 1..60_usize).prop_map(|(chat, count)| Step::Burst { chat, count }),
         2 => (0..60 * 60 * 30_u64).prop_map(|seconds| Step::Pass { seconds }),
         1 => (0..60 * 60 * 2_u64).prop_map(|seconds| Step::SetBack { seconds }),
@@ -52,7 +63,10 @@ async fn compare(backend: &Embedded, steps: &[Step]) -> TestCaseResult {
     let model = Memory.open(clock.clone());
     let mut store: Arc<dyn Store> = backend.open(clock.clone());
     let mut wall = START.0;
+    // The times at which the store stood after each step.
+    let mut times = vec![0];
     for step in steps {
+        times.extend(model.catch_up(user("a"), None).await.map(|caught| caught.upto.0));
         match *step {
             Step::Send { chat, sender, text, key, data } => {
                 let draft = send(chat, sender, text, key, data);
@@ -68,6 +82,27 @@ async fn compare(backend: &Embedded, steps: &[Step]) -> TestCaseResult {
                 let direction = if reverse { Direction::Reverse } else { Direction::Forward };
                 let query = query(CHATS[chat].0, from, direction, limit);
                 prop_assert_eq!(store.page(query.clone()).await, model.page(query).await);
+            }
+            Step::Mark { chat, user, read, seq } => {
+                let (name, users) = CHATS[chat];
+                let kind = if read { MarkerKind::Read } else { MarkerKind::Delivered };
+                let mark = mark(name, users[usize::from(user)], kind, seq);
+                prop_assert_eq!(store.mark(mark.clone()).await, model.mark(mark).await);
+            }
+            Step::Inbox { user, back, limit, chat } => {
+                let name = USERS[user];
+                let chat =
+                    chat.map(|chat| CHATS[chat].0).filter(|chat| chat.split(':').any(|one| one == name));
+                let cursor = back.map_or(0, |back| times[times.len().saturating_sub(back + 1)]);
+                let query = inbox(name, cursor, limit, chat);
+                prop_assert_eq!(store.inbox(query.clone()).await, model.inbox(query).await);
+            }
+            Step::CatchUp { user: name, back } => {
+                // Back 0 is ahead of the store.
+                let at = |back| times.len().checked_sub(back).and_then(|at| times.get(at));
+                let since = back.map(|back| Ts(at(back).copied().unwrap_or(1 << 52)));
+                let user = user(USERS[name]);
+                prop_assert_eq!(store.catch_up(user.clone(), since).await, model.catch_up(user, since).await);
             }
             Step::Pass { seconds } => {
                 clock.advance(Duration::from_secs(seconds));

@@ -1,0 +1,119 @@
+//! The task that makes known what is on disk: to the chats and inboxes in memory, to the outlet, to who waits.
+//!
+//! In this order for each batch, and the batches in theirs. So whoever is told by the outlet, and then reads what it
+//! missed up to [`Answers::horizon`], misses nothing and gets nothing twice.
+
+use super::{
+    cell::ChatCell,
+    head::Head,
+    overlay::Overlay,
+    queue::{Outcome, Reply},
+    users::Users,
+};
+use crate::{Appended, Outlet, StoreError};
+use chinwag_model::{Chat, Event, Marked, Message, Ts};
+use std::sync::{
+    Arc, OnceLock,
+    atomic::{AtomicU64, Ordering::Release},
+};
+use tokio::sync::mpsc::UnboundedReceiver;
+
+/// A send or a mark that waits for its batch.
+pub(super) struct Done {
+    pub(super) what: What,
+    pub(super) reply: Reply,
+}
+
+/// What was done.
+pub(super) enum What {
+    /// A message was stored.
+    Stored(Arc<Message>, Arc<ChatCell>),
+    /// It had been stored before.
+    Replayed(Arc<Message>),
+    /// A marker was moved, or stood there already.
+    Marked {
+        /// As it stands.
+        stands: Marked,
+        /// Those that moved for it.
+        moved: Vec<Marked>,
+        /// How many messages of the peer stand up to there.
+        peers: u64,
+        cell: Arc<ChatCell>,
+    },
+}
+
+impl Done {
+    /// Answers with an error.
+    pub(super) fn fail(self, error: StoreError) {
+        self.reply.give(Err(error));
+    }
+
+    /// Answers with what is on disk.
+    fn succeed(self) {
+        let done = |message, replayed| Outcome::Done(Appended { message, replayed });
+        self.reply.give(Ok(match self.what {
+            What::Stored(message, _) => done(message, false),
+            What::Replayed(message) => done(message, true),
+            What::Marked { stands, .. } => Outcome::Marked(stands),
+        }));
+    }
+}
+
+/// The state of the task. It runs within the runtime: to wake each who waits from a thread outside it costs several
+/// times as much. What waits here is bounded by the places in the queue that it still holds.
+pub(super) struct Answers {
+    pub(super) durable: UnboundedReceiver<Vec<Done>>,
+    pub(super) overlay: Arc<Overlay>,
+    pub(super) users: Arc<Users>,
+    /// The time up to which every read shows everything.
+    pub(super) horizon: Arc<AtomicU64>,
+    pub(super) outlet: Arc<OnceLock<Arc<dyn Outlet>>>,
+}
+
+impl Answers {
+    /// Runs until the committer has ended.
+    pub(super) async fn run(mut self) {
+        while let Some(done) = self.durable.recv().await {
+            self.make_known(&done);
+            done.into_iter().for_each(Done::succeed);
+        }
+    }
+
+    fn make_known(&self, done: &[Done]) {
+        let outlet = self.outlet.get();
+        let mut events = Vec::new();
+        let mut heads: Vec<(Chat, Head)> = Vec::new();
+        for one in done {
+            let (chat, head) = match &one.what {
+                What::Stored(message, cell) => {
+                    events.extend(outlet.map(|_| Event::Message(message.clone())));
+                    (&message.chat, cell.message_is_durable(message))
+                }
+                What::Marked { stands, moved, peers, cell } if !moved.is_empty() => {
+                    events.extend(outlet.iter().flat_map(|_| moved.iter().cloned().map(Event::Marker)));
+                    (&stands.chat, cell.markers_are_durable(moved, *peers))
+                }
+                What::Marked { .. } | What::Replayed(_) => continue,
+            };
+            // Of a run of changes in one chat the last head is enough.
+            match heads.last_mut() {
+                Some((last, known)) if last == chat => *known = head,
+                _ => heads.push((chat.clone(), head)),
+            }
+        }
+        let Some(upto) = heads.last().map(|(_, head)| head.changed) else { return };
+        self.overlay.put(&heads, upto);
+        for (chat, head) in &heads {
+            self.users.put(chat, head);
+        }
+        self.horizon.store(upto.0, Release);
+        if let Some(outlet) = outlet {
+            outlet.committed(events);
+        }
+    }
+}
+
+/// The time up to which every read shows everything.
+pub(super) fn horizon(horizon: &AtomicU64) -> Ts {
+    Ts(horizon.load(std::sync::atomic::Ordering::Acquire))
+}

@@ -1,0 +1,105 @@
+//! The part of the check that holds markers and inbox rows against the messages.
+
+use super::{
+    super::{
+        follower::{changed_since, derived_upto},
+        head::{DERIVED_KEY, Head, Standing, decode_head, inbox_key},
+        reader,
+        tables::Tables,
+    },
+    Check,
+};
+use chinwag_model::{Chat, Message, Side};
+use std::collections::HashSet;
+
+/// What is gathered on the way through the messages.
+pub(super) struct Derived<'a> {
+    tables: &'a Tables,
+    /// Chats whose inbox rows may be behind, until a server opens the store.
+    behind: HashSet<Chat>,
+    /// Of the chat at hand.
+    standing: Standing,
+    markers_seen: u64,
+    inbox_seen: u64,
+}
+
+impl<'a> Derived<'a> {
+    pub(super) fn new(tables: &'a Tables, check: &mut Check<'_>) -> Self {
+        let behind = derived_upto(tables).and_then(|upto| changed_since(tables, upto));
+        let behind = behind.unwrap_or_else(|error| {
+            check.problem(format!("what the inbox rows lack can't be told: {error}"));
+            HashSet::new()
+        });
+        Self { tables, behind, standing: Standing::START, markers_seen: 0, inbox_seen: 0 }
+    }
+
+    /// Looks at a message, in the order of their keys.
+    pub(super) fn message(&mut self, check: &mut Check<'_>, first: bool, message: &Message) {
+        if first {
+            self.standing = reader::standing(self.tables, &message.chat).unwrap_or_else(|error| {
+                check.problem(error.to_string());
+                Standing::START
+            });
+            self.markers_seen += u64::from(self.standing != Standing::START);
+        }
+        for side in [Side::First, Side::Second] {
+            let read = self.standing.markers[side.index()].read.seq;
+            let (peers, counted) = (message.sent_by(side.other()), self.standing.peers_read[side.index()]);
+            if read == message.seq && peers != counted {
+                check.problem(format!(
+                    "chat {}: {counted} messages are counted as read up to {}, and they are {peers}",
+                    message.chat, read.0
+                ));
+            }
+        }
+    }
+
+    /// Looks at a chat whose every message was seen.
+    pub(super) fn end_chat(&mut self, check: &mut Check<'_>, last: &Message) {
+        let chat = &last.chat;
+        for (markers, peers) in self.standing.markers.iter().zip(self.standing.peers_read) {
+            let (read, delivered) = (markers.read.seq, markers.delivered.seq);
+            if read > delivered || delivered > last.seq || (read.0 == 0 && peers > 0) {
+                check.problem(format!(
+                    "chat {chat}: a user's markers stand at {} and {} of {} messages",
+                    read.0, delivered.0, last.seq.0
+                ));
+            }
+        }
+        let head = Head::of(last, self.standing);
+        for &side in chat.sides() {
+            let user = chat.user(side);
+            let key = inbox_key(user, chat);
+            let row = match self.tables.inbox.get(&key) {
+                Ok(Some(value)) => decode_head(&key, &value).map(Some),
+                Ok(None) => Ok(None),
+                Err(_) => Err("the row can't be read"),
+            };
+            self.inbox_seen += u64::from(row != Ok(None));
+            match row {
+                Err(wrong) => check.problem(format!("inbox of {user}, chat {chat}: {wrong}")),
+                Ok(_) if self.behind.contains(chat) => {}
+                Ok(Some((_, _, shown))) if shown == head => {}
+                Ok(_) => check.problem(format!("inbox of {user}: chat {chat} is not shown as it stands")),
+            }
+        }
+    }
+
+    /// Looks for rows of chats that have no message.
+    pub(super) fn finish(self, check: &mut Check<'_>) {
+        let tables = [
+            ("markers", &self.tables.markers, self.markers_seen),
+            ("inbox", &self.tables.inbox, self.inbox_seen),
+        ];
+        for (name, table, seen) in tables {
+            let mut rows = 0;
+            for row in table.iter() {
+                check.step();
+                rows += u64::from(row.key().is_ok_and(|key| *key != *DERIVED_KEY));
+            }
+            if rows != seen {
+                check.problem(format!("{name}: {rows} rows, and chats with messages have {seen}"));
+            }
+        }
+    }
+}

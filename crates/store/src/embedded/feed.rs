@@ -1,0 +1,196 @@
+//! The verbs of a user rather than of a chat: marks, the inbox, and what was missed.
+
+use super::{
+    EmbeddedStore, Inner,
+    answer::horizon,
+    cell::Reach,
+    head::Head,
+    queue::{Item, Order, Outcome, RETRY_AFTER, Reply},
+    reader,
+    tables::Tables,
+    users::Inbox,
+};
+use crate::{CatchUp, StoreError};
+use chinwag_model::{
+    Chat, Event, InboxEntry, InboxPage, InboxQuery, Mark, Marked, Marker, MarkerKind, Message, Seq, Ts,
+    UserId,
+    limits::{CATCH_UP_MAX_BYTES, CATCH_UP_MAX_EVENTS},
+};
+use std::sync::Arc;
+
+impl EmbeddedStore {
+    pub(super) async fn move_marker(&self, mark: Mark) -> Result<Marked, StoreError> {
+        let inner = &self.inner;
+        inner.check_open()?;
+        inner.check_overlay()?;
+        let permit = inner.queue.admit_mark()?;
+        let cell = inner.cell(&mark.chat, false).await?;
+        let Mark { side, kind, .. } = mark;
+        let (seq, peers) = match cell.reach(side, kind, mark.seq) {
+            Reach::Nothing => return Ok(Marked { chat: mark.chat, side, kind, marker: Marker::START }),
+            Reach::To(seq, peers) => (seq, peers),
+            Reach::OnDisk(seq) => {
+                let chat = mark.chat.clone();
+                let message = inner.read(move |tables| reader::message(tables, &chat, seq)).await?;
+                (seq, message.sent_by(side.other()))
+            }
+        };
+        let (reply, answer) = Reply::new(permit);
+        inner.queue.push(Item { order: Order::Mark { mark: Mark { seq, ..mark }, peers }, cell, reply });
+        match answer.await.unwrap_or_else(super::writer_has_ended)? {
+            Outcome::Marked(marked) => Ok(marked),
+            Outcome::Done(_) | Outcome::Compare(..) => unreachable!("a mark is answered as one"),
+        }
+    }
+
+    pub(super) async fn read_inbox(&self, query: InboxQuery) -> Result<InboxPage, StoreError> {
+        let inner = &self.inner;
+        inner.check_open()?;
+        let inbox = inner.inbox(&query.user).await?;
+        let (heads, unread) = inbox.page(&query);
+        let last = |chat: &Chat, head: &Head| inner.cells.hot(chat)?.message(head.last);
+        let entries: Vec<_> =
+            heads.into_iter().map(|(chat, head)| (last(&chat, &head), chat, head)).collect();
+        if entries.iter().all(|(last, ..)| last.is_some()) {
+            return fill(&query, unread, entries, None);
+        }
+        inner.read(move |tables| fill(&query, unread, entries, Some(tables))).await
+    }
+
+    pub(super) async fn read_missed(&self, user: UserId, since: Option<Ts>) -> Result<CatchUp, StoreError> {
+        let inner = &self.inner;
+        inner.check_open()?;
+        // Before all else: what is later is left to the outlet.
+        let upto = horizon(&inner.horizon);
+        let since = since.unwrap_or(upto);
+        if since >= upto {
+            return Ok(CatchUp { upto, events: (since == upto).then(Vec::new) });
+        }
+        let inbox = inner.inbox(&user).await?;
+        let chats = inbox.changed_since(since, CATCH_UP_MAX_EVENTS + 1);
+        let mut missed = Missed { since, upto, events: Vec::new(), bytes: 0 };
+        let mut cold = Vec::new();
+        // Every chat that changed since has an event of its own, but for those that changed after `upto` again.
+        if chats.len() > CATCH_UP_MAX_EVENTS {
+            return Ok(CatchUp { upto, events: None });
+        }
+        for (chat, head) in chats {
+            missed.add_markers(&chat, &head);
+            if head.last_ts <= since {
+                continue;
+            }
+            match inner.cells.hot(&chat).and_then(|cell| cell.since(head.last, since)) {
+                Some(messages) => messages.into_iter().for_each(|message| missed.add(message)),
+                None => cold.push((chat, head.last)),
+            }
+        }
+        if !cold.is_empty() && missed.fits() {
+            missed = inner.read(move |tables| missed.read(tables, cold)).await?;
+        }
+        Ok(CatchUp { upto, events: missed.into_events() })
+    }
+}
+
+impl Inner {
+    /// # Errors
+    /// [`StoreError::Busy`] while the inbox rows are too far behind.
+    pub(super) fn check_overlay(&self) -> Result<(), StoreError> {
+        if self.overlay.is_full() { Err(StoreError::Busy { retry_after: RETRY_AFTER }) } else { Ok(()) }
+    }
+
+    /// A user's inbox, with all that is acknowledged.
+    async fn inbox(&self, user: &UserId) -> Result<Arc<Inbox>, StoreError> {
+        let inbox = self.users.get(user);
+        if !inbox.is_filled() {
+            let _filling = inbox.filling.lock().await;
+            if !inbox.is_filled() {
+                // First from memory, then from disk: what leaves the one meanwhile is in the other.
+                let late = self.overlay.of_user(user.as_str());
+                let of = user.clone();
+                let rows = self.read(move |tables| reader::inbox(tables, &of)).await?;
+                let late = late.into_iter().filter_map(|(chat, head)| {
+                    let side = chat.side_of(user.as_str())?;
+                    Some((chat, side, head))
+                });
+                inbox.fill(rows.into_iter().chain(late));
+                self.users.reweigh(user, &inbox);
+            }
+        }
+        Ok(inbox)
+    }
+}
+
+/// Fills a page of an inbox; messages that are not in memory are read from `tables`.
+fn fill(
+    query: &InboxQuery,
+    unread_total: u64,
+    entries: Vec<(Option<Arc<Message>>, Chat, Head)>,
+    tables: Option<&Tables>,
+) -> Result<InboxPage, StoreError> {
+    let entries = entries.into_iter().map(|(last, chat, head)| {
+        let last = match (last, tables) {
+            (Some(last), _) => last,
+            (None, Some(tables)) => Arc::new(reader::message(tables, &chat, head.last)?),
+            (None, None) => unreachable!("without tables all messages are there"),
+        };
+        let side = chat.side_of(query.user.as_str()).expect("an inbox holds its user's chats");
+        let unread = head.unread(side);
+        Ok(InboxEntry { chat, side, last, unread, first_seq: Seq(1), markers: head.standing.markers })
+    });
+    InboxPage::fill(query, unread_total, entries)
+}
+
+/// What was missed, as it is gathered.
+struct Missed {
+    since: Ts,
+    upto: Ts,
+    events: Vec<Event>,
+    bytes: usize,
+}
+
+impl Missed {
+    fn fits(&self) -> bool {
+        self.events.len() <= CATCH_UP_MAX_EVENTS && self.bytes <= CATCH_UP_MAX_BYTES
+    }
+
+    fn add(&mut self, message: Arc<Message>) {
+        if self.since < message.ts && message.ts <= self.upto {
+            self.push(Event::Message(message));
+        }
+    }
+
+    fn add_markers(&mut self, chat: &Chat, head: &Head) {
+        for &side in chat.sides() {
+            for kind in [MarkerKind::Delivered, MarkerKind::Read] {
+                let marker = head.standing.markers[side.index()].get(kind);
+                if self.since < marker.ts && marker.ts <= self.upto {
+                    self.push(Event::Marker(Marked { chat: chat.clone(), side, kind, marker }));
+                }
+            }
+        }
+    }
+
+    fn push(&mut self, event: Event) {
+        self.bytes += event.weight();
+        self.events.push(event);
+    }
+
+    /// Reads the messages of chats that are not in memory, each up to its last, until it is too much.
+    fn read(mut self, tables: &Tables, chats: Vec<(Chat, Seq)>) -> Result<Self, StoreError> {
+        for (chat, last) in chats {
+            for message in reader::backwards(tables, &chat, last) {
+                let message = message?;
+                if message.ts <= self.since || !self.fits() {
+                    break;
+                }
+                self.add(Arc::new(message));
+            }
+        }
+        Ok(self)
+    }
+
+    fn into_events(mut self) -> Option<Vec<Event>> {
+        self.events.sort_unstable_by_key(Event::ts);
+        self.fits().then_some(self.events)
+    }
+}

@@ -1,0 +1,286 @@
+//! The bounded cache of inboxes: who reads theirs has it in memory, in order, and kept up to date.
+//!
+//! An inbox enters the cache empty, takes every change from then on, and is filled meanwhile from disk. Since of two
+//! heads of a chat the newer stays, it does not matter which of them comes first.
+
+use super::head::Head;
+use chinwag_model::{Chat, InboxQuery, Side, Ts, UserId};
+use parking_lot::Mutex;
+use quick_cache::{DefaultHashBuilder, Lifecycle, OptionsBuilder, Weighter, sync::Cache};
+use std::{
+    collections::{BTreeMap, HashMap},
+    convert::Infallible,
+    ops::Bound::{Excluded, Unbounded},
+    sync::Arc,
+};
+
+/// Below this, one inbox could fill a part of the cache.
+const CAPACITY_MIN_BYTES: u64 = 1 << 20;
+/// What an inbox takes, about.
+const INBOX_ESTIMATE_BYTES: u64 = 8_192;
+/// What an inbox takes besides its chats.
+const INBOX_BYTES: usize = 500;
+/// What a chat takes in an inbox: its head in a hash map, its name, and its place in two orders.
+const CHAT_BYTES: usize = 450;
+
+/// The inboxes in memory.
+pub(super) struct Users {
+    cache: Cache<UserId, Entry, WeightOfEntry, DefaultHashBuilder, KeepUsed>,
+}
+
+/// An inbox and what it counts for, which the cache subtracts once it goes.
+#[derive(Clone)]
+struct Entry {
+    inbox: Arc<Inbox>,
+    weight_bytes: u64,
+}
+
+#[derive(Clone)]
+struct WeightOfEntry;
+
+impl Weighter<UserId, Entry> for WeightOfEntry {
+    fn weight(&self, _user: &UserId, entry: &Entry) -> u64 {
+        entry.weight_bytes
+    }
+}
+
+/// Keeps an inbox while anyone uses it: one that is being filled takes every change meanwhile.
+#[derive(Clone)]
+struct KeepUsed;
+
+impl Lifecycle<UserId, Entry> for KeepUsed {
+    type RequestState = ();
+
+    fn is_pinned(&self, _user: &UserId, entry: &Entry) -> bool {
+        Arc::strong_count(&entry.inbox) > 1
+    }
+}
+
+/// One user's chats.
+#[derive(Default)]
+pub(super) struct Inbox {
+    state: Mutex<State>,
+    /// Held while it is filled, so that it is read once, however many ask.
+    pub(super) filling: tokio::sync::Mutex<()>,
+}
+
+#[derive(Default)]
+struct State {
+    /// Whether all the user's chats are here.
+    filled: bool,
+    chats: HashMap<Chat, Head>,
+    /// By the time of the last message, of which no two have the same.
+    by_last: BTreeMap<Ts, Chat>,
+    /// By the time of the last change, of which no two have the same.
+    by_changed: BTreeMap<Ts, Chat>,
+    unread: u64,
+    /// How many chats the cache was last told.
+    told_chats: usize,
+}
+
+impl Users {
+    /// A cache of about `capacity_bytes`.
+    pub(super) fn new(capacity_bytes: u64) -> Self {
+        let capacity_bytes = capacity_bytes.max(CAPACITY_MIN_BYTES);
+        let options = OptionsBuilder::new()
+            .estimated_items_capacity(
+                usize::try_from(capacity_bytes / INBOX_ESTIMATE_BYTES).unwrap_or(usize::MAX),
+            )
+            .weight_capacity(capacity_bytes)
+            .build()
+            .expect("both capacities are given");
+        Self { cache: Cache::with_options(options, WeightOfEntry, DefaultHashBuilder::default(), KeepUsed) }
+    }
+
+    /// A user's inbox, which takes every change from now on. It may have to be filled.
+    pub(super) fn get(&self, user: &UserId) -> Arc<Inbox> {
+        if let Some(entry) = self.cache.get(user) {
+            return entry.inbox;
+        }
+        // A second owner from the start, so that the cache keeps it.
+        let inbox = Arc::<Inbox>::default();
+        let make = || Ok::<_, Infallible>(Entry { inbox: inbox.clone(), weight_bytes: weight_bytes(0) });
+        match self.cache.get_or_insert_with(user, make) {
+            Ok(entry) => entry.inbox,
+            Err(never) => match never {},
+        }
+    }
+
+    /// Brings the inboxes of a chat's users up to date, of those that are here.
+    pub(super) fn put(&self, chat: &Chat, head: &Head) {
+        for &side in chat.sides() {
+            if let Some(entry) = self.cache.peek(chat.user(side))
+                && entry.inbox.put(chat, side, head)
+            {
+                self.reweigh(&chat.user_id(side), &entry.inbox);
+            }
+        }
+    }
+
+    /// Says what an inbox weighs now. The caller holds it.
+    pub(super) fn reweigh(&self, user: &UserId, inbox: &Arc<Inbox>) {
+        let chats = {
+            let mut state = inbox.state.lock();
+            state.told_chats = state.chats.len();
+            state.told_chats
+        };
+        self.cache.insert(user.clone(), Entry { inbox: inbox.clone(), weight_bytes: weight_bytes(chats) });
+    }
+}
+
+impl Inbox {
+    /// Whether all the user's chats are here.
+    pub(super) fn is_filled(&self) -> bool {
+        self.state.lock().filled
+    }
+
+    /// Puts in all the user's chats.
+    pub(super) fn fill(&self, heads: impl Iterator<Item = (Chat, Side, Head)>) {
+        let mut state = self.state.lock();
+        for (chat, side, head) in heads {
+            state.put(&chat, side, &head);
+        }
+        state.filled = true;
+    }
+
+    /// Brings a chat up to date; whether the cache must be told of the weight.
+    fn put(&self, chat: &Chat, side: Side, head: &Head) -> bool {
+        let mut state = self.state.lock();
+        state.put(chat, side, head);
+        state.chats.len() > state.told_chats + state.told_chats / 4 + 8
+    }
+
+    /// What a page may show, the newest first, and one more to tell whether there is more; and the unread messages of
+    /// all chats.
+    pub(super) fn page(&self, query: &InboxQuery) -> (Vec<(Chat, Head)>, u64) {
+        let state = self.state.lock();
+        let before = |head: &&Head| query.before.is_none_or(|before| head.last_ts < before);
+        let heads = if let Some(chat) = &query.chat {
+            let head = state.chats.get(chat).filter(before);
+            head.map(|head| (chat.clone(), *head)).into_iter().collect()
+        } else {
+            let before = query.before.map_or(Unbounded, Excluded);
+            let chats = state.by_last.range((Unbounded, before)).rev().map(|(_, chat)| chat);
+            chats.take(query.limit + 1).map(|chat| (chat.clone(), state.chats[chat])).collect()
+        };
+        (heads, state.unread)
+    }
+
+    /// The chats that changed since a time, at most `most` of them.
+    pub(super) fn changed_since(&self, since: Ts, most: usize) -> Vec<(Chat, Head)> {
+        let state = self.state.lock();
+        let chats = state.by_changed.range((Excluded(since), Unbounded)).map(|(_, chat)| chat);
+        chats.take(most).map(|chat| (chat.clone(), state.chats[chat])).collect()
+    }
+}
+
+impl State {
+    /// Puts in a head, unless a newer one is here.
+    fn put(&mut self, chat: &Chat, side: Side, head: &Head) {
+        match self.chats.get_mut(chat) {
+            Some(known) if known.changed >= head.changed => return,
+            Some(known) => {
+                self.unread -= known.unread(side);
+                self.by_changed.remove(&known.changed);
+                if known.last_ts != head.last_ts {
+                    self.by_last.remove(&known.last_ts);
+                    self.by_last.insert(head.last_ts, chat.clone());
+                }
+                *known = *head;
+            }
+            None => {
+                self.by_last.insert(head.last_ts, chat.clone());
+                self.chats.insert(chat.clone(), *head);
+            }
+        }
+        self.by_changed.insert(head.changed, chat.clone());
+        self.unread += head.unread(side);
+    }
+}
+
+fn weight_bytes(chats: usize) -> u64 {
+    (INBOX_BYTES + chats * CHAT_BYTES) as u64
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::contract::{inbox, user};
+    use chinwag_model::{Message, Seq};
+
+    fn chat(name: &str) -> Chat {
+        Chat::parse(name).expect("valid").0
+    }
+
+    /// The head after message `seq` of the first user, at time `ts`.
+    fn head(chat: &Chat, seq: u64, ts: u64) -> Head {
+        let message = Message {
+            chat: chat.clone(),
+            seq: Seq(seq),
+            ts: Ts(ts),
+            sender: Side::First,
+            nth: seq,
+            text: "x".into(),
+            key: None,
+            data: None,
+            revision: None,
+        };
+        Head::of(&message, crate::embedded::head::Standing::START)
+    }
+
+    #[test]
+    fn a_change_during_the_filling_is_not_lost() {
+        let users = Users::new(0);
+        let inbox_of_b = users.get(&user("b"));
+        assert!(!inbox_of_b.is_filled());
+        let (ab, bc) = (chat("a:b"), chat("b:c"));
+        users.put(&ab, &head(&ab, 7, 70));
+        let stale =
+            [(ab.clone(), Side::Second, head(&ab, 6, 60)), (bc.clone(), Side::First, head(&bc, 2, 65))];
+        inbox_of_b.fill(stale.into_iter());
+        assert!(users.get(&user("b")).is_filled());
+        let shown = |limit| {
+            let (heads, unread) = inbox_of_b.page(&inbox("b", 0, limit, None));
+            (heads.iter().map(|(chat, head)| (chat.to_string(), head.last.0)).collect::<Vec<_>>(), unread)
+        };
+        assert_eq!(shown(10), (vec![("a:b".into(), 7), ("b:c".into(), 2)], 7));
+        users.put(&bc, &head(&bc, 3, 80));
+        assert_eq!(shown(10), (vec![("b:c".into(), 3), ("a:b".into(), 7)], 7));
+        let since =
+            |ts| inbox_of_b.changed_since(Ts(ts), 10).into_iter().map(|(chat, _)| chat).collect::<Vec<_>>();
+        assert_eq!((since(69), since(70), since(80)), (vec![ab, bc.clone()], vec![bc], vec![]));
+    }
+
+    #[test]
+    fn a_used_inbox_outlives_any_crowd_and_the_cache_stays_small() {
+        let users = Users::new(0);
+        let used: Vec<_> = (0..50).map(|n| users.get(&user(&format!("used{n}")))).collect();
+        for n in 0..20_000 {
+            let name = format!("u{n}");
+            let inbox = users.get(&user(&name));
+            let chat = chat(&format!("a:{name}"));
+            inbox.fill([(chat.clone(), Side::Second, head(&chat, 1, n))].into_iter());
+            users.reweigh(&user(&name), &inbox);
+            // Whoever is not here is not brought up to date.
+            users.put(&chat, &head(&chat, 2, 100_000 + n));
+        }
+        for (n, inbox) in used.iter().enumerate() {
+            assert!(Arc::ptr_eq(inbox, &users.get(&user(&format!("used{n}")))), "user {n}");
+        }
+        assert!(users.cache.weight() <= 2 * CAPACITY_MIN_BYTES, "{} bytes", users.cache.weight());
+        assert!(users.cache.len() < 10_000, "{} inboxes", users.cache.len());
+    }
+
+    #[test]
+    fn an_inbox_that_grows_is_told_to_the_cache() {
+        let users = Users::new(0);
+        let held = users.get(&user("a"));
+        held.fill(std::iter::empty());
+        users.reweigh(&user("a"), &held);
+        for n in 0..1_000 {
+            let chat = chat(&format!("a:{n}"));
+            users.put(&chat, &head(&chat, 1, n + 1));
+        }
+        assert!(users.cache.weight() >= weight_bytes(800), "{} bytes", users.cache.weight());
+    }
+}
