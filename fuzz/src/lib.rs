@@ -4,6 +4,8 @@
 //! and some thousands of mutations of it (`tests/corpus.rs`). Any fuzzer can call them; an input that it finds goes into
 //! the corpus, and stays there.
 
+mod wire;
+
 use bytes::BytesMut;
 use chinwag_model::{
     Chat, Direction, Message, Page, PageQuery, Place, Seq, Side, Ts,
@@ -18,11 +20,17 @@ use std::{convert::Infallible, sync::Arc};
 pub type Target = fn(&[u8]);
 
 /// Every target, by the name of its corpus.
-pub const TARGETS: [(&str, Target); 7] = [
+pub const TARGETS: [(&str, Target); 13] = [
     ("send", send),
     ("pull_json", pull_json),
     ("pull_query", pull_query),
     ("header_key", header_key),
+    ("up_frame", wire::up_frame),
+    ("feed_query", wire::feed_query),
+    ("inbox_json", wire::inbox_json),
+    ("inbox_query", wire::inbox_query),
+    ("mark", wire::mark),
+    ("feed_id", wire::feed_id),
     ("paging", paging),
     ("record", stored_record),
     ("change_row", change_row),

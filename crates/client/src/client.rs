@@ -1,11 +1,12 @@
 use crate::{
-    ClientError, PullBuilder, Retry, SendBuilder,
+    ClientError, InboxBuilder, Marked, Presence, PullBuilder, Retry, SendBuilder, Subscription,
     http::{Answer, Http},
+    verbs,
 };
 use bytes::Bytes;
 use hyper::Method;
 use serde::{Serialize, de::DeserializeOwned};
-use std::{sync::Arc, time::Duration};
+use std::{collections::BTreeMap, sync::Arc, time::Duration};
 use tokio::time::Instant;
 
 /// A client of one server. Clones share their connections, which are kept alive and used again.
@@ -27,8 +28,11 @@ pub struct Options {
     pub connect_timeout: Duration,
     /// The longest that one try may take, from its connection to the last byte of its answer.
     pub try_timeout: Duration,
-    /// How often a request is tried.
+    /// How often a request is tried. A [`Subscription`] takes its waits from here, but comes back for ever.
     pub retry: Retry,
+    /// How long a [`Subscription`] takes a silent connection for alive. The server says something, be it a ping, every
+    /// half minute or so.
+    pub silence_timeout: Duration,
 }
 
 impl Default for Options {
@@ -37,6 +41,7 @@ impl Default for Options {
             connect_timeout: Duration::from_secs(5),
             try_timeout: Duration::from_secs(15),
             retry: Retry::default(),
+            silence_timeout: Duration::from_mins(1),
         }
     }
 }
@@ -69,13 +74,72 @@ impl Client {
         PullBuilder::new(self.clone(), chat.into())
     }
 
+    /// Reads a user's inbox, page by page: the chat with the latest message first.
+    pub fn inbox(&self, user: impl Into<String>) -> InboxBuilder {
+        InboxBuilder::new(self.clone(), user.into())
+    }
+
+    /// Moves a user's read marker, and the delivered marker with it, to message `seq`; never back. Gives where it stands.
+    ///
+    /// # Errors
+    /// [`ClientError`] as it says there.
+    pub async fn read(&self, chat: &str, user: &str, seq: u64) -> Result<Marked, ClientError> {
+        verbs::mark(self, "/api/read", chat, user, seq).await
+    }
+
+    /// Moves a user's delivered marker to message `seq`; never back. Gives where it stands.
+    ///
+    /// # Errors
+    /// [`ClientError`] as it says there.
+    pub async fn delivered(&self, chat: &str, user: &str, seq: u64) -> Result<Marked, ClientError> {
+        verbs::mark(self, "/api/delivered", chat, user, seq).await
+    }
+
+    /// Tells the peer that a user writes. It holds for some seconds, so one try only: a late one would be wrong.
+    ///
+    /// # Errors
+    /// [`ClientError`] as it says there.
+    pub async fn typing(&self, chat: &str, user: &str) -> Result<(), ClientError> {
+        verbs::typing(self, chat, user).await
+    }
+
+    /// Whether users are there: 1 to 100 of them. Gives each by name.
+    ///
+    /// # Errors
+    /// [`ClientError`] as it says there.
+    pub async fn presence(&self, users: &[&str]) -> Result<BTreeMap<String, Presence>, ClientError> {
+        verbs::presence(self, users).await
+    }
+
+    /// Follows a user's feed, across lost connections.
+    pub fn subscribe(&self, user: impl Into<String>) -> Subscription {
+        Subscription::new(self.clone(), user.into())
+    }
+
     /// Whether the server takes writes now. One try only, so that a caller may poll it.
     ///
     /// # Errors
     /// [`ClientError::Problem`] with the server's reason, or [`ClientError::Transport`].
     pub async fn ready(&self) -> Result<(), ClientError> {
-        let timeout = self.shared.options.try_timeout;
-        self.shared.http.request(Method::GET, "/readyz", None, timeout).await.map(drop)
+        self.once(Method::GET, "/readyz", None).await.map(drop)
+    }
+
+    pub(crate) fn options(&self) -> &Options {
+        &self.shared.options
+    }
+
+    pub(crate) fn http(&self) -> &Http {
+        &self.shared.http
+    }
+
+    /// One try.
+    pub(crate) async fn once(
+        &self,
+        method: Method,
+        path: &str,
+        body: Option<Bytes>,
+    ) -> Result<Answer, ClientError> {
+        self.shared.http.request(method, path, body, self.shared.options.try_timeout).await
     }
 
     /// Posts a request that may be repeated, and repeats it as [`Retry`] says.
@@ -84,15 +148,27 @@ impl Client {
         path: &str,
         request: &impl Serialize,
     ) -> Result<(T, Answer), ClientError> {
-        let body: Bytes =
-            serde_json::to_vec(request).map_err(|error| ClientError::Request(error.to_string()))?.into();
+        self.call(Method::POST, path, Some(json(request)?)).await
+    }
+
+    /// Gets an answer, and repeats the request as [`Retry`] says.
+    pub(crate) async fn get<T: DeserializeOwned>(&self, path: &str) -> Result<T, ClientError> {
+        self.call(Method::GET, path, None).await.map(|(reply, _)| reply)
+    }
+
+    async fn call<T: DeserializeOwned>(
+        &self,
+        method: Method,
+        path: &str,
+        body: Option<Bytes>,
+    ) -> Result<(T, Answer), ClientError> {
         let Options { retry, try_timeout, .. } = self.shared.options;
         let start = Instant::now();
         let mut tries = 0;
         loop {
             tries += 1;
             let timeout = try_timeout.min(retry.total.saturating_sub(start.elapsed()));
-            let last = match self.shared.http.request(Method::POST, path, Some(body.clone()), timeout).await {
+            let last = match self.shared.http.request(method.clone(), path, body.clone(), timeout).await {
                 Ok(answer) => match serde_json::from_slice(&answer.body) {
                     Ok(reply) => return Ok((reply, answer)),
                     Err(error) => ClientError::Decode {
@@ -115,6 +191,11 @@ impl Client {
     }
 }
 
-fn random_u32() -> Result<u32, ClientError> {
+/// A request's body.
+pub(crate) fn json(request: &impl Serialize) -> Result<Bytes, ClientError> {
+    serde_json::to_vec(request).map(Bytes::from).map_err(|error| ClientError::Request(error.to_string()))
+}
+
+pub(crate) fn random_u32() -> Result<u32, ClientError> {
     getrandom::u32().map_err(|error| ClientError::Request(format!("no randomness: {error}")))
 }

@@ -1,3 +1,4 @@
+use chinwag_wire::close_code;
 use serde::Deserialize;
 use std::time::Duration;
 
@@ -23,6 +24,14 @@ pub enum ClientError {
         reason: String,
         /// When the server asked to come back.
         retry_after: Option<Duration>,
+    },
+    /// The server ended a feed, and said why.
+    #[error("the server ended the feed: {} ({code})", if reason.is_empty() { "it gave no reason" } else { reason })]
+    Closed {
+        /// The close code, of RFC 6455 or of the wire contract.
+        code: u16,
+        /// What the server said, for people.
+        reason: String,
     },
     /// Every try failed in a way that a repeat may mend. What came of the request is not known unless `last` is a
     /// problem that says so.
@@ -69,7 +78,7 @@ impl ClientError {
         match self {
             Self::Problem(problem) => Some(problem),
             Self::GaveUp { last, .. } => last.problem(),
-            Self::Request(_) | Self::Transport(_) | Self::Decode { .. } => None,
+            Self::Request(_) | Self::Transport(_) | Self::Decode { .. } | Self::Closed { .. } => None,
         }
     }
 
@@ -79,9 +88,27 @@ impl ClientError {
             Self::Transport(_) => return true,
             Self::Problem(problem) => (problem.status, problem.code.as_str()),
             Self::Decode { status, .. } => (*status, ""),
-            Self::Request(_) | Self::GaveUp { .. } => return false,
+            Self::Request(_) | Self::GaveUp { .. } | Self::Closed { .. } => return false,
         };
         matches!(status, 429 | 502..=504) || (status == 500 && code == "outcome_unknown")
+    }
+
+    /// Whether a feed that broke off so may go on over another connection.
+    pub(crate) fn may_reconnect(&self) -> bool {
+        match self {
+            Self::Transport(_) => true,
+            Self::Closed { code, .. } => !matches!(
+                *code,
+                close_code::POLICY
+                    | close_code::UNAUTHENTICATED
+                    | close_code::FORBIDDEN
+                    | close_code::REPLACED
+            ),
+            Self::Problem(problem) => problem.status >= 500 || matches!(problem.status, 408 | 429),
+            // 101 is that of frames: what is no event now will be none the next time.
+            Self::Decode { status, .. } => *status >= 500 || matches!(status, 408 | 429),
+            Self::Request(_) | Self::GaveUp { .. } => false,
+        }
     }
 
     /// When the server asked to come back.
@@ -89,7 +116,7 @@ impl ClientError {
         match self {
             Self::Problem(problem) => problem.retry_after,
             Self::Decode { retry_after, .. } => *retry_after,
-            Self::Request(_) | Self::Transport(_) | Self::GaveUp { .. } => None,
+            Self::Request(_) | Self::Transport(_) | Self::GaveUp { .. } | Self::Closed { .. } => None,
         }
     }
 }

@@ -3,7 +3,7 @@
 use crate::{ClientError, error::Problem};
 use bytes::Bytes;
 use http_body_util::{BodyExt, Full, Limited};
-use hyper::{Method, Request, StatusCode, Uri, header};
+use hyper::{Method, Request, Response, StatusCode, Uri, body::Incoming, header};
 use hyper_util::{
     client::legacy::{Client as Pool, connect::HttpConnector},
     rt::{TokioExecutor, TokioTimer},
@@ -46,6 +46,11 @@ impl Http {
         Ok(Self { pool, base })
     }
 
+    /// The address of the server, without a `/` at its end.
+    pub(crate) fn base(&self) -> &str {
+        &self.base
+    }
+
     /// Sends one request and reads its answer to the end. An answer other than 2xx is an error.
     pub(crate) async fn request(
         &self,
@@ -69,24 +74,27 @@ impl Http {
     async fn exchange(&self, request: Request<Full<Bytes>>) -> Result<Answer, ClientError> {
         let response =
             self.pool.request(request).await.map_err(|error| ClientError::Transport(chain(&error)))?;
-        let (head, body) = response.into_parts();
-        let retry_after = head
-            .headers
-            .get(header::RETRY_AFTER)
-            .and_then(|value| value.to_str().ok()?.trim().parse().ok())
-            .map(Duration::from_secs);
-        let body = Limited::new(body, ANSWER_MAX_BYTES)
-            .collect()
-            .await
-            .map_err(|error| ClientError::Transport(chain(&*error)))?
-            .to_bytes();
-        if head.status.is_success() {
-            let replayed = head.headers.get("idempotent-replayed").is_some_and(|value| value == "true");
-            Ok(Answer { status: head.status.as_u16(), replayed, body })
-        } else {
-            Err(refusal(head.status, retry_after, &body))
-        }
+        let replayed = response.headers().get("idempotent-replayed").is_some_and(|value| value == "true");
+        let status = response.status().as_u16();
+        let body = whole(response).await?;
+        Ok(Answer { status, replayed, body })
     }
+}
+
+/// Reads an answer to its end. An answer other than 2xx is an error.
+pub(crate) async fn whole(response: Response<Incoming>) -> Result<Bytes, ClientError> {
+    let (head, body) = response.into_parts();
+    let retry_after = head
+        .headers
+        .get(header::RETRY_AFTER)
+        .and_then(|value| value.to_str().ok()?.trim().parse().ok())
+        .map(Duration::from_secs);
+    let body = Limited::new(body, ANSWER_MAX_BYTES)
+        .collect()
+        .await
+        .map_err(|error| ClientError::Transport(chain(&*error)))?
+        .to_bytes();
+    if head.status.is_success() { Ok(body) } else { Err(refusal(head.status, retry_after, &body)) }
 }
 
 fn refusal(status: StatusCode, retry_after: Option<Duration>, body: &[u8]) -> ClientError {
@@ -100,7 +108,7 @@ fn refusal(status: StatusCode, retry_after: Option<Duration>, body: &[u8]) -> Cl
 }
 
 /// An error and all its causes in one line; hyper's own text leaves the causes out.
-fn chain(error: &(dyn Error + 'static)) -> String {
+pub(crate) fn chain(error: &(dyn Error + 'static)) -> String {
     let causes = std::iter::successors(Some(error), |&error| error.source());
     causes.map(ToString::to_string).collect::<Vec<_>>().join(": ")
 }

@@ -1,4 +1,5 @@
-//! The typed Rust client of Chinwag: send with an automatic key and safe retry, pull as a stream of pages.
+//! The typed Rust client of Chinwag: send with an automatic key and safe retry, pull and inbox as streams of pages, and
+//! a user's feed as a stream that outlives its connections.
 //!
 //! ```no_run
 //! # async fn example() -> Result<(), chinwag_client::ClientError> {
@@ -12,6 +13,10 @@
 //!         println!("{}: {}", message.sender, message.text);
 //!     }
 //! }
+//! let mut feed = client.subscribe("banana").watch(["apple"]);
+//! while let Some(update) = feed.next().await {
+//!     println!("{:?}", update?);
+//! }
 //! # Ok(()) }
 //! ```
 //!
@@ -20,15 +25,25 @@
 
 mod client;
 mod error;
+mod event;
 mod http;
+mod inbox;
 mod message;
 mod pull;
 mod retry;
+mod seen;
 mod send;
+mod socket;
+mod subscription;
+mod verbs;
 
 pub use client::{Client, Options};
 pub use error::ClientError;
+pub use event::Event;
+pub use inbox::{Inbox, InboxBuilder, InboxEntry};
 pub use message::{Data, Message};
 pub use pull::{Page, PullBuilder};
 pub use retry::Retry;
 pub use send::{SendBuilder, Sent};
+pub use subscription::{Subscription, Update};
+pub use verbs::{Marked, Presence};

@@ -1,5 +1,7 @@
+use chinwag_wire::WireMessage;
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 use serde_json::value::RawValue;
+use std::borrow::Cow;
 
 /// A message as the server holds it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -22,6 +24,21 @@ pub struct Message {
     /// The application's own object.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub data: Option<Data>,
+}
+
+impl From<WireMessage<'_>> for Message {
+    fn from(message: WireMessage<'_>) -> Self {
+        Self {
+            chat: message.chat.into_owned(),
+            text: message.text.into_owned(),
+            sender: message.sender.into_owned(),
+            send_time: message.send_time,
+            seq: message.seq,
+            ts: message.ts,
+            key: message.key.map(Cow::into_owned),
+            data: message.data.map(|data| Data(data.to_owned())),
+        }
+    }
 }
 
 /// The application's own JSON object, byte for byte as the server gave it.

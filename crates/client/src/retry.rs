@@ -34,6 +34,18 @@ impl Retry {
         Self { tries: 1, ..Self::default() }
     }
 
+    /// How long a feed waits after `failures` connections in a row that came to nothing; it never gives up.
+    pub(crate) fn wait_to_reconnect(
+        &self,
+        failures: u32,
+        retry_after: Option<Duration>,
+        random: u32,
+    ) -> Duration {
+        let endless = Self { tries: u32::MAX, total: Duration::MAX, ..*self };
+        let failures = failures.clamp(1, u32::MAX - 1);
+        endless.wait(failures, Duration::ZERO, retry_after, random).unwrap_or(self.longest_wait)
+    }
+
     /// How long to wait after `tries` tries that took `elapsed`; `None` to give up. `random` is any number.
     pub(crate) fn wait(
         &self,

@@ -2,8 +2,11 @@
 
 pub mod cli;
 pub mod config;
+mod deadline;
 pub mod http;
 pub mod hub;
 pub mod lifecycle;
 pub mod service;
+mod sse;
 pub mod telemetry;
+mod ws;

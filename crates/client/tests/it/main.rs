@@ -1,6 +1,9 @@
 //! The client against a server that follows a script, failing in every way that a network and a proxy can.
 
+mod feed;
+mod feed_script;
 mod script;
+mod verbs;
 
 use chinwag_client::{Client, ClientError, Options, Retry};
 use futures_util::StreamExt;

@@ -50,7 +50,7 @@ pub(super) async fn run(flags: &Flags) -> Result<(), CliError> {
     let store = open_store(&settings, shutdown.clone()).await?;
     let data = std::path::absolute(&settings.data).unwrap_or_else(|_| settings.data.clone());
     let clock = Arc::new(SystemClock::default());
-    let service = Service::new(Arc::new(store), Arc::new(LocalBus::default()), clock, hub_options());
+    let service = Service::new(Arc::new(store), Arc::new(LocalBus::default()), clock, hub_options(&settings));
     let app = App::new(service, http_options(&settings));
     tracing::info!(
         data = %data.display(),
@@ -166,12 +166,17 @@ fn http_options(settings: &Settings) -> http::Options {
         allowed_hosts: settings.allowed_hosts.clone(),
         bodies_max_bytes: mib(settings.bodies_max_mib),
         body_timeout: Duration::from_secs(settings.body_timeout_s),
+        ping_interval: Duration::from_secs(settings.ping_interval_s),
+        heartbeat: Duration::from_secs(settings.heartbeat_s),
         bench_routes: settings.bench_routes,
     }
 }
 
-fn hub_options() -> hub::Options {
-    hub::Options { sessions_per_user_max: 32, presence_grace: Duration::from_secs(10) }
+fn hub_options(settings: &Settings) -> hub::Options {
+    hub::Options {
+        sessions_per_user_max: settings.sessions_per_user_max,
+        presence_grace: Duration::from_secs(settings.presence_grace_s),
+    }
 }
 
 fn lifecycle_options(settings: &Settings) -> lifecycle::Options {

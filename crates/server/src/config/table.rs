@@ -30,6 +30,7 @@ pub(crate) const SETTINGS: &[Setting] = &[
     of("log", Kind::LogFilter),
     of("log_format", Kind::Choice(&["text", "json"])),
     of("connections_max", number(1, 1_000_000)),
+    of("sessions_per_user_max", number(1, 10_000)),
     of("bodies_max_mib", number(1, 1 << 20)),
     of("queue_max_messages", number(1, 1_000_000)),
     of("queue_max_mib", number(1, 1 << 20)),
@@ -39,6 +40,9 @@ pub(crate) const SETTINGS: &[Setting] = &[
     of("idle_timeout_s", number(1, 86_400)),
     of("body_timeout_s", number(1, 3_600)),
     of("write_timeout_s", number(1, 3_600)),
+    of("ping_interval_s", number(1, 3_600)),
+    of("heartbeat_s", number(1, 3_600)),
+    of("presence_grace_s", number(0, 3_600)),
     of("drain_timeout_s", number(0, 3_600)),
     of("bench_routes", Kind::Switch),
 ];

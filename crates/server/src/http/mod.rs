@@ -6,26 +6,36 @@
 //! **Architecture invariant:** this room knows nothing of sockets, signals or settings; it answers one request at a time.
 
 mod body;
+mod content;
+mod feed;
 mod gate;
+mod inbox;
+mod lifeline;
+mod mark;
+mod presence;
 mod pull;
 mod reply;
 mod send;
 
-use crate::service::Service;
+pub use crate::ws::Session;
+pub use content::Content;
+pub use lifeline::Lifeline;
+pub(crate) use reply::Refusal;
+
+use crate::{service::Service, ws};
 use body::Inbound;
-use bytes::Bytes;
+use chinwag_model::MarkerKind;
 use chinwag_store::{Store, StoreError};
 use chinwag_wire::ProblemCode;
 use futures_util::FutureExt;
 use gate::Gate;
-use http_body_util::Full;
 use hyper::{
     Method, Request, Response,
     body::Incoming,
     header::{CONNECTION, HeaderValue},
     http::request::Parts,
 };
-use reply::{Refusal, ok};
+use reply::ok;
 use std::{
     any::Any,
     panic::AssertUnwindSafe,
@@ -37,8 +47,8 @@ use std::{
 };
 use tokio::sync::Semaphore;
 
-/// A whole reply. One with `Connection: close` was given before the request's body was read to its end.
-pub type Reply = Response<Full<Bytes>>;
+/// A reply. One with `Connection: close` was given before the request's body was read to its end.
+pub type Reply = Response<Content>;
 
 /// How requests are taken.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -51,7 +61,11 @@ pub struct Options {
     pub bodies_max_bytes: usize,
     /// How long a request's body may take to arrive.
     pub body_timeout: Duration,
-    /// Whether `POST /bench/noop` exists.
+    /// How long a WebSocket may be silent before its client is asked whether it is there; twice as long ends it.
+    pub ping_interval: Duration,
+    /// How long a stream of events may be silent before it carries a comment.
+    pub heartbeat: Duration,
+    /// Whether `POST /bench/noop` and `GET /bench/echo` exist.
     pub bench_routes: bool,
 }
 
@@ -64,7 +78,7 @@ pub struct App {
 struct Shared {
     service: Service,
     gate: Gate,
-    /// One permit a byte of the bodies that did not fit in one read.
+    /// One permit a byte of the bodies, and messages of WebSockets, that did not fit in one read.
     body_bytes: Arc<Semaphore>,
     options: Options,
     leaving: AtomicBool,
@@ -92,10 +106,11 @@ impl App {
     }
 
     /// Answers one request. Neither a refusal nor a panic of a handler is an error of this function.
-    pub async fn handle(&self, request: Request<Incoming>) -> Reply {
+    pub async fn handle(&self, request: Request<Incoming>, lifeline: &Lifeline) -> Reply {
         let (head, body) = request.into_parts();
         let mut body = Inbound::new(body);
-        let mut reply = match AssertUnwindSafe(self.answer(&head, &mut body)).catch_unwind().await {
+        lifeline.let_go();
+        let mut reply = match AssertUnwindSafe(self.answer(&head, &mut body, lifeline)).catch_unwind().await {
             Ok(Ok(reply)) => reply,
             Ok(Err(refusal)) => refusal.into_reply(),
             Err(panic) => after_panic(&head, &*panic).into_reply(),
@@ -107,19 +122,25 @@ impl App {
     }
 
     /// Every route.
-    async fn answer(&self, head: &Parts, body: &mut Inbound) -> Result<Reply, Refusal> {
-        self.shared.gate.check(head)?;
+    async fn answer(&self, head: &Parts, body: &mut Inbound, lifeline: &Lifeline) -> Result<Reply, Refusal> {
+        let app = &*self.shared;
+        app.gate.check(head)?;
         match (head.uri.path(), &head.method) {
-            ("/api/send", &Method::POST) => send::send(&self.shared, head, body).await,
-            ("/api/pull", &Method::GET | &Method::HEAD | &Method::POST) => {
-                pull::pull(&self.shared, head, body).await
-            }
+            ("/api/send", &Method::POST) => send::send(app, head, body).await,
+            ("/api/pull", &Method::GET | &Method::HEAD | &Method::POST) => pull::pull(app, head, body).await,
+            ("/api/chats", &Method::GET | &Method::HEAD) => inbox::chats(app, head, body).await,
+            ("/api/read", &Method::POST) => mark::mark(app, head, body, MarkerKind::Read).await,
+            ("/api/delivered", &Method::POST) => mark::mark(app, head, body, MarkerKind::Delivered).await,
+            ("/api/typing", &Method::POST) => mark::typing(app, head, body).await,
+            ("/api/presence", &Method::GET | &Method::HEAD) => presence::presence(app, head, body),
+            ("/api/ws", &Method::GET) => feed::websocket(app, head, body),
+            ("/api/events", &Method::GET) => feed::events(app, head, body, lifeline),
+            ("/api/poll", &Method::GET) => feed::poll(app, head, body, lifeline).await,
             ("/ping", &Method::GET | &Method::HEAD) => Ok(ok(&br#"{"message":"pong"}"#[..])),
             ("/healthz", &Method::GET | &Method::HEAD) => Ok(ok(&br#"{"status":"alive"}"#[..])),
             ("/readyz", &Method::GET | &Method::HEAD) => self.ready(),
-            (BENCH_NOOP, &Method::POST) if self.shared.options.bench_routes => {
-                send::noop(&self.shared, head, body).await
-            }
+            (BENCH_NOOP, &Method::POST) if app.options.bench_routes => send::noop(app, head, body).await,
+            (BENCH_ECHO, &Method::GET) if app.options.bench_routes => feed::echo(app, head, body),
             (path, _) => Err(self.no_route(path)),
         }
     }
@@ -127,10 +148,12 @@ impl App {
     /// The refusal of a request that no route takes: the path is unknown, or only the method is.
     fn no_route(&self, path: &str) -> Refusal {
         match path {
-            "/api/send" => Refusal::method("POST"),
+            "/api/send" | "/api/read" | "/api/delivered" | "/api/typing" => Refusal::method("POST"),
             "/api/pull" => Refusal::method("GET, HEAD, POST"),
-            "/ping" | "/healthz" | "/readyz" => Refusal::method("GET, HEAD"),
+            "/api/chats" | "/api/presence" | "/ping" | "/healthz" | "/readyz" => Refusal::method("GET, HEAD"),
+            "/api/ws" | "/api/events" | "/api/poll" => Refusal::method("GET"),
             BENCH_NOOP if self.shared.options.bench_routes => Refusal::method("POST"),
+            BENCH_ECHO if self.shared.options.bench_routes => Refusal::method("GET"),
             _ => Refusal::new(ProblemCode::NoSuchPath, "there is nothing at this path"),
         }
     }
@@ -151,20 +174,30 @@ impl App {
     }
 }
 
+impl Shared {
+    fn websockets(&self) -> ws::Options {
+        ws::Options {
+            message_bytes: self.body_bytes.clone(),
+            message_timeout: self.options.body_timeout,
+            ping_interval: self.options.ping_interval,
+        }
+    }
+}
+
 /// Does the work of a send but for the store: what a send's speed is compared with.
 const BENCH_NOOP: &str = "/bench/noop";
+/// A WebSocket that gives every message back: what a conformance suite speaks with.
+const BENCH_ECHO: &str = "/bench/echo";
 
-/// A send that panicked may have reached the store.
+/// A send or a mark that panicked may have reached the store.
 fn after_panic(head: &Parts, panic: &(dyn Any + Send)) -> Refusal {
-    let why = panic
-        .downcast_ref::<&str>()
-        .copied()
-        .or_else(|| panic.downcast_ref::<String>().map(String::as_str))
-        .unwrap_or("no message");
-    tracing::error!(method = %head.method, path = head.uri.path(), why, "a handler panicked");
-    if head.uri.path() == "/api/send" {
-        Refusal::outcome_unknown()
-    } else {
-        Refusal::new(ProblemCode::Internal, "the server met a defect of its own; nothing was stored")
-    }
+    let path = head.uri.path();
+    tracing::error!(method = %head.method, path, why = why_panicked(panic), "a handler panicked");
+    Refusal::after_panic(matches!(path, "/api/send" | "/api/read" | "/api/delivered"))
+}
+
+/// What a panic said.
+pub(crate) fn why_panicked(panic: &(dyn Any + Send)) -> &str {
+    let text = panic.downcast_ref::<&str>().copied();
+    text.or_else(|| panic.downcast_ref::<String>().map(String::as_str)).unwrap_or("no message")
 }

@@ -1,27 +1,33 @@
 //! How a reply is put together, and the one place where an error becomes a status.
 
-use super::Reply;
+use super::{Reply, content::Content};
 use bytes::Bytes;
 use chinwag_model::Invalid;
 use chinwag_store::StoreError;
 use chinwag_wire::{Problem, ProblemCode};
-use http_body_util::Full;
 use hyper::{
     Response, StatusCode,
-    header::{ALLOW, CONTENT_TYPE, HeaderValue, RETRY_AFTER},
+    header::{ALLOW, CONNECTION, CONTENT_TYPE, HeaderValue, RETRY_AFTER, SEC_WEBSOCKET_VERSION, UPGRADE},
 };
 use std::borrow::Cow;
 
 /// A reply of 200 with JSON.
 pub(super) fn ok(json: impl Into<Bytes>) -> Reply {
-    let mut reply = Response::new(Full::new(json.into()));
+    let mut reply = Response::new(Content::from(json.into()));
     reply.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
+    reply
+}
+
+/// A reply of 204.
+pub(super) fn no_content() -> Reply {
+    let mut reply = Response::new(Content::from(Bytes::new()));
+    *reply.status_mut() = StatusCode::NO_CONTENT;
     reply
 }
 
 /// Why a request is not served.
 #[derive(Debug)]
-pub(super) struct Refusal {
+pub(crate) struct Refusal {
     code: ProblemCode,
     problem: Box<Problem<'static>>,
     allow: Option<&'static str>,
@@ -29,7 +35,7 @@ pub(super) struct Refusal {
 }
 
 impl Refusal {
-    pub(super) fn new(code: ProblemCode, detail: impl Into<Cow<'static, str>>) -> Self {
+    pub(crate) fn new(code: ProblemCode, detail: impl Into<Cow<'static, str>>) -> Self {
         Self { code, problem: Box::new(Problem::new(code, detail)), allow: None, retry_after_s: 1 }
     }
 
@@ -40,25 +46,53 @@ impl Refusal {
         Self { allow: Some(allow), ..refusal }
     }
 
-    pub(super) fn outcome_unknown() -> Self {
+    /// The path speaks WebSocket, of one version, and nothing else.
+    pub(crate) fn upgrade_required() -> Self {
         Self::new(
-            ProblemCode::OutcomeUnknown,
-            "the message may or may not have been stored; a send with a key can be repeated safely",
+            ProblemCode::UpgradeRequired,
+            "this path needs the handshake of a WebSocket, version 13, over HTTP/1.1",
         )
     }
 
+    pub(super) fn outcome_unknown() -> Self {
+        Self::new(
+            ProblemCode::OutcomeUnknown,
+            "it may or may not have been stored; a send with a key, and a mark, can be repeated safely",
+        )
+    }
+
+    /// A handler panicked. `changes`: it may have reached the store with something to keep.
+    pub(crate) fn after_panic(changes: bool) -> Self {
+        if changes {
+            Self::outcome_unknown()
+        } else {
+            Self::new(ProblemCode::Internal, "the server met a defect of its own; nothing was stored")
+        }
+    }
+
+    /// Its status, and its problem document as JSON.
+    pub(crate) fn into_problem(self) -> (u16, Vec<u8>) {
+        tracing::debug!(code = self.code.as_str(), detail = &*self.problem.detail, "refused");
+        (self.code.status(), self.problem.to_json())
+    }
+
     pub(super) fn into_reply(self) -> Reply {
-        let code = self.code;
-        tracing::debug!(code = code.as_str(), detail = &*self.problem.detail, "refused");
-        let mut reply = Response::new(Full::new(self.problem.to_json().into()));
-        *reply.status_mut() = StatusCode::from_u16(code.status()).expect("every code has a status of HTTP");
+        let (code, allow, retry_after_s) = (self.code, self.allow, self.retry_after_s);
+        let (status, problem) = self.into_problem();
+        let mut reply = Response::new(Content::from(Bytes::from(problem)));
+        *reply.status_mut() = StatusCode::from_u16(status).expect("every code has a status of HTTP");
         let headers = reply.headers_mut();
         headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/problem+json"));
-        if let Some(allow) = self.allow {
+        if let Some(allow) = allow {
             headers.insert(ALLOW, HeaderValue::from_static(allow));
         }
-        if code.status() == 503 {
-            headers.insert(RETRY_AFTER, self.retry_after_s.into());
+        if status == 503 {
+            headers.insert(RETRY_AFTER, retry_after_s.into());
+        }
+        if code == ProblemCode::UpgradeRequired {
+            headers.insert(CONNECTION, HeaderValue::from_static("Upgrade"));
+            headers.insert(UPGRADE, HeaderValue::from_static("websocket"));
+            headers.insert(SEC_WEBSOCKET_VERSION, HeaderValue::from_static("13"));
         }
         reply
     }

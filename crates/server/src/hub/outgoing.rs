@@ -9,6 +9,8 @@ pub struct Outgoing {
     pub name: &'static str,
     /// Its place in the feed; `None` for what lives only for the moment.
     pub id: Option<FeedId>,
+    /// Of `ready` alone: whether the client has seen all that there was.
+    pub recovered: Option<bool>,
     /// The whole event, on one line.
     pub json: Bytes,
 }
@@ -19,13 +21,19 @@ impl Outgoing {
         Self {
             name: event_name(event),
             id: event.ts().map(|ts| FeedId { epoch, ts }),
+            recovered: None,
             json: encode_event(event, epoch).into(),
         }
     }
 
     /// Writes `ready`.
     pub(crate) fn ready(id: FeedId, recovered: bool) -> Self {
-        Self { name: "ready", id: Some(id), json: encode_ready(id, recovered).into() }
+        Self {
+            name: "ready",
+            id: Some(id),
+            recovered: Some(recovered),
+            json: encode_ready(id, recovered).into(),
+        }
     }
 
     /// When it happened, of what is stored.

@@ -61,8 +61,13 @@ impl Acceptor<'_> {
         }
         let (app, options, stop) = (self.app.clone(), self.options, self.stop.subscribe());
         tokio::spawn(async move {
-            connection::serve(stream, options, app, stop).await;
-            drop(slot);
+            if let Some(takeover) = connection::serve(stream, options, app, stop).await {
+                // In a task of its own, which is a fraction of this one.
+                tokio::spawn(async move {
+                    takeover.serve().await;
+                    drop(slot);
+                });
+            }
         });
     }
 }

@@ -2,38 +2,76 @@
 
 use super::{
     Options,
-    pulse::Pulse,
+    pulse::{Pulse, Ready},
     shutdown::{Stop, reached},
     socket::Socket,
 };
-use crate::http::App;
-use hyper::{Request, body::Incoming, header::CONNECTION, server::conn::http1, service::service_fn};
+use crate::{
+    deadline::poll_deadline,
+    http::{App, Reply, Session},
+};
+use bytes::Bytes;
+use futures_util::FutureExt;
+use hyper::{
+    Request, body::Incoming, header::CONNECTION, server::conn::http1, service::service_fn, upgrade::OnUpgrade,
+};
 use hyper_util::rt::TokioIo;
+use parking_lot::Mutex;
 use std::{
     convert::Infallible,
     future::{Future, poll_fn},
-    pin::{Pin, pin},
+    pin::pin,
     sync::Arc,
-    task::{Context, Poll},
+    task::{Poll, ready},
 };
 use tokio::{
     net::TcpStream,
     sync::watch,
-    time::{Instant, Sleep, sleep_until},
+    time::{Instant, sleep_until},
 };
 
 /// Most bytes that a connection holds unread, and so the longest head of a request.
 const READ_MAX_BYTES: usize = 64 * 1024;
 
-/// Serves a connection until it ends, has had its time, or the server stops.
-pub(super) async fn serve(stream: TcpStream, options: Options, app: App, mut stop: watch::Receiver<Stop>) {
+/// A connection that has left HTTP behind.
+pub(super) struct Takeover {
+    session: Box<Session>,
+    stream: TcpStream,
+    /// What came after the handshake.
+    read_ahead: Bytes,
+    options: Options,
+    stop: watch::Receiver<Stop>,
+}
+
+impl Takeover {
+    /// Serves it until it ends.
+    pub(super) async fn serve(self) {
+        let Self { session, stream, read_ahead, options, stop } = self;
+        let (mut drain, mut now) = (stop.clone(), stop);
+        let (drained, stopped) = (reached(&mut drain, Stop::Drain), reached(&mut now, Stop::Now));
+        session.serve(stream, read_ahead, options.write_timeout, drained, stopped).await;
+    }
+}
+
+/// Serves a connection until it ends, has had its time, or the server stops; or until it leaves HTTP.
+pub(super) async fn serve(
+    stream: TcpStream,
+    options: Options,
+    app: App,
+    stop: watch::Receiver<Stop>,
+) -> Option<Takeover> {
     let pulse = Arc::new(Pulse::new(options));
-    let service = service_fn(|request: Request<Incoming>| {
-        let (app, pulse) = (app.clone(), pulse.clone());
+    let upgrade: Mutex<Option<(OnUpgrade, Box<Session>)>> = Mutex::default();
+    let service = service_fn(|mut request: Request<Incoming>| {
+        let (app, pulse, upgrade) = (&app, &pulse, &upgrade);
         async move {
             pulse.serving();
-            let reply = app.handle(request).await;
-            pulse.replying(reply.headers().contains_key(CONNECTION));
+            let on_upgrade = hyper::upgrade::on(&mut request);
+            let mut reply = app.handle(request, &pulse.lifeline).await;
+            if let Some(session) = reply.body_mut().take_session() {
+                *upgrade.lock() = Some((on_upgrade, session));
+            }
+            pulse.replying(kind_of(&reply));
             Ok::<_, Infallible>(reply)
         }
     });
@@ -45,9 +83,10 @@ pub(super) async fn serve(stream: TcpStream, options: Options, app: App, mut sto
             .header_read_timeout(None)
             .max_buf_size(READ_MAX_BYTES)
             .serve_connection(io, service)
+            .with_upgrades()
     );
-    let mut now = stop.clone();
-    let mut drained = pin!(reached(&mut stop, Stop::Drain));
+    let (mut drain, mut now) = (stop.clone(), stop.clone());
+    let mut drained = pin!(reached(&mut drain, Stop::Drain));
     let mut stopped = pin!(reached(&mut now, Stop::Now));
     let mut draining = false;
     let mut timer = pin!(sleep_until(Instant::now() + options.idle_timeout));
@@ -65,26 +104,25 @@ pub(super) async fn serve(stream: TcpStream, options: Options, app: App, mut sto
             }
             return Poll::Ready(());
         }
-        poll_deadline(&pulse, timer.as_mut(), cx)
+        let Some(deadline) = pulse.deadline() else { return Poll::Pending };
+        ready!(poll_deadline(timer.as_mut(), deadline, cx));
+        tracing::debug!(?pulse, "a connection had its time");
+        Poll::Ready(())
     })
     .await;
+    let (on_upgrade, session) = upgrade.lock().take()?;
+    // Where the handshake's reply has left, the connection is at hand; else there is none.
+    let upgraded = on_upgrade.now_or_never()?.ok()?;
+    let parts = upgraded.downcast::<TokioIo<Socket>>().expect("it was made of nothing else");
+    let (stream, read_ahead) = (parts.io.into_inner().into_stream(), parts.read_buf);
+    Some(Takeover { session, stream, read_ahead, options, stop })
 }
 
-/// Ready once the connection has had its time.
-///
-/// The timer is set earlier where it must be, and later only when it fires: a busy connection moves its deadline with
-/// every request, and its timer hardly ever.
-fn poll_deadline(pulse: &Pulse, mut timer: Pin<&mut Sleep>, cx: &mut Context<'_>) -> Poll<()> {
-    let Some(deadline) = pulse.deadline() else { return Poll::Pending };
-    if deadline < timer.deadline() {
-        timer.as_mut().reset(deadline);
+fn kind_of(reply: &Reply) -> Ready {
+    let closes = reply.headers().get(CONNECTION).is_some_and(|value| value == "close");
+    match reply.body().is_stream() {
+        true => Ready::Stream,
+        false if closes => Ready::Early,
+        false => Ready::Whole,
     }
-    while timer.as_mut().poll(cx).is_ready() {
-        if deadline <= Instant::now() {
-            tracing::debug!(?pulse, "a connection had its time");
-            return Poll::Ready(());
-        }
-        timer.as_mut().reset(deadline);
-    }
-    Poll::Pending
 }

@@ -1,6 +1,7 @@
 //! What a connection is doing, and until when it may.
 
 use super::Options;
+use crate::http::Lifeline;
 use parking_lot::Mutex;
 use std::time::Duration;
 use tokio::time::Instant;
@@ -20,6 +21,8 @@ enum Phase {
     Serving,
     /// The reply is being written.
     Replying,
+    /// The reply goes on for as long as the client likes.
+    Streaming,
     /// A reply is being written that ends the connection before its request was read.
     Refusing,
     /// All is written; what still comes is thrown away.
@@ -31,6 +34,19 @@ enum Phase {
 pub(super) struct Pulse {
     options: Options,
     state: Mutex<State>,
+    /// Whether the request ends with the client.
+    pub(super) lifeline: Lifeline,
+}
+
+/// A reply that is ready.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Ready {
+    /// After the request was read.
+    Whole,
+    /// Before the request was read to its end.
+    Early,
+    /// It has no end of its own.
+    Stream,
 }
 
 #[derive(Debug)]
@@ -44,7 +60,7 @@ struct State {
 impl Pulse {
     pub(super) fn new(options: Options) -> Self {
         let state = State { phase: Phase::Idle, since: Instant::now(), blocked_since: None };
-        Self { options, state: Mutex::new(state) }
+        Self { options, state: Mutex::new(state), lifeline: Lifeline::default() }
     }
 
     /// When the connection has had its time; `None` while it may take as long as it likes.
@@ -53,7 +69,7 @@ impl Pulse {
         let phase = match state.phase {
             Phase::Idle => Some(state.since + self.options.idle_timeout),
             Phase::Head => Some(state.since + self.options.head_timeout),
-            Phase::Serving | Phase::Replying | Phase::Refusing => None,
+            Phase::Serving | Phase::Replying | Phase::Streaming | Phase::Refusing => None,
             Phase::Lingering => Some(state.since + LINGER_MAX),
         };
         let blocked = state.blocked_since.map(|since| since + self.options.write_timeout);
@@ -73,9 +89,13 @@ impl Pulse {
         self.state.lock().phase = Phase::Serving;
     }
 
-    /// The reply is ready. `early`: before the request was read to its end.
-    pub(super) fn replying(&self, early: bool) {
-        self.state.lock().phase = if early { Phase::Refusing } else { Phase::Replying };
+    /// The reply is ready.
+    pub(super) fn replying(&self, ready: Ready) {
+        self.state.lock().phase = match ready {
+            Ready::Whole => Phase::Replying,
+            Ready::Early => Phase::Refusing,
+            Ready::Stream => Phase::Streaming,
+        };
     }
 
     /// All that was to be written is.
@@ -99,7 +119,7 @@ impl Pulse {
     /// The connection is to be closed. Whether the client may be sending still, so that closing at once could destroy
     /// the reply before it is read; then the connection lingers.
     pub(super) fn closing(&self) -> bool {
-        let lingers = !matches!(self.state.lock().phase, Phase::Idle | Phase::Replying);
+        let lingers = !matches!(self.state.lock().phase, Phase::Idle | Phase::Replying | Phase::Streaming);
         if lingers {
             self.linger();
         }

@@ -35,6 +35,18 @@ impl Socket {
         Self { stream, pulse, closing: None }
     }
 
+    /// The connection below, of a client that has switched to another protocol.
+    pub(super) fn into_stream(self) -> TcpStream {
+        self.stream
+    }
+
+    /// Whether a client, whose end is the end of its request, has ended. What it has sent on hides that.
+    fn poll_ended(&self, cx: &mut Context<'_>) -> bool {
+        let mut byte = [0];
+        let peeked = self.stream.poll_peek(cx, &mut ReadBuf::new(&mut byte));
+        matches!(peeked, Poll::Ready(Ok(0) | Err(_)))
+    }
+
     fn note<T>(&self, written: Poll<io::Result<T>>) -> Poll<io::Result<T>> {
         self.pulse.wrote(written.is_pending());
         written
@@ -75,9 +87,13 @@ impl AsyncWrite for Socket {
         self.stream.is_write_vectored()
     }
 
+    /// The HTTP library flushes whenever it has looked for anything to do, even where nothing was written.
     fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         ready!(Pin::new(&mut self.stream).poll_flush(cx))?;
         self.pulse.flushed();
+        if self.pulse.lifeline.is_held() && self.poll_ended(cx) {
+            return Poll::Ready(Err(io::ErrorKind::ConnectionAborted.into()));
+        }
         Poll::Ready(Ok(()))
     }
 

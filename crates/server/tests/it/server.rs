@@ -51,6 +51,8 @@ impl Setup {
                 allowed_hosts: vec!["chat.example.com".into()],
                 bodies_max_bytes: 64 << 20,
                 body_timeout: LONG,
+                ping_interval: LONG,
+                heartbeat: LONG,
                 bench_routes: false,
             },
             life: lifecycle::Options {

@@ -1,3 +1,4 @@
+use crate::refused;
 use chinwag_model::{Direction, Invalid, PageQuery};
 use chinwag_wire::{ProblemCode, PullRequest};
 
@@ -15,11 +16,6 @@ fn check(asked: Result<PageQuery, Invalid>, from: u64, direction: Direction, lim
     let asked = asked.expect("valid");
     assert_eq!((asked.chat.as_str(), asked.from.get()), ("a:b", from));
     assert_eq!((asked.direction, asked.limit), (direction, limit));
-}
-
-fn refused(asked: Result<PageQuery, Invalid>, code: ProblemCode, field: &str) {
-    let invalid = asked.expect_err("refused");
-    assert_eq!((ProblemCode::from(invalid.code), &*invalid.field), (code, field), "{invalid}");
 }
 
 #[test]

@@ -1,21 +1,8 @@
-use chinwag_model::{Chat, Data, Message, Page, Place, Reaction, Revision, SendKey, Seq, Side, Spelling, Ts};
+use crate::message;
+use chinwag_model::{Data, Message, Page, Place, Reaction, Revision, SendKey, Seq, Side, Spelling, Ts};
 use chinwag_wire::{PullReply, WireMessage, encode_message, encode_page};
 use proptest::prelude::*;
 use std::sync::Arc;
-
-fn message(text: &str) -> Message {
-    Message {
-        chat: Chat::parse("apple:banana").expect("valid").0,
-        seq: Seq(1),
-        ts: Ts(1_686_404_158_123_456),
-        sender: Side::First,
-        nth: 1,
-        text: text.into(),
-        key: None,
-        data: None,
-        revision: None,
-    }
-}
 
 fn check(message: &Message, spelling: Spelling, expected: &str) {
     let json = encode_message(message, spelling);

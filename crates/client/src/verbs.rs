@@ -1,0 +1,57 @@
+use crate::{Client, ClientError, client::json};
+use chinwag_wire::{MarkRequest, TypingRequest, encode_query};
+use hyper::Method;
+use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
+
+/// A marker as it stands.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Marked {
+    /// The chat, spelled as the request spelled it.
+    pub chat: String,
+    /// Whose marker.
+    pub user: String,
+    /// The last message that it covers; 0 in a chat without a message.
+    #[serde(alias = "read", alias = "delivered")]
+    pub seq: u64,
+    /// When it came to stand there, in microseconds since the Unix epoch.
+    pub ts: u64,
+}
+
+/// Whether a user is there.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Presence {
+    /// Whether any session of the user is open, or was a moment ago.
+    pub online: bool,
+    /// When the last of them was closed, in microseconds since the Unix epoch, where the server knows.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub last_seen: Option<u64>,
+}
+
+pub(crate) async fn mark(
+    client: &Client,
+    path: &str,
+    chat: &str,
+    user: &str,
+    seq: u64,
+) -> Result<Marked, ClientError> {
+    let request = MarkRequest { chat: chat.into(), user: user.into(), seq };
+    client.post(path, &request).await.map(|(marked, _)| marked)
+}
+
+pub(crate) async fn typing(client: &Client, chat: &str, user: &str) -> Result<(), ClientError> {
+    let request = TypingRequest { chat: chat.into(), user: user.into() };
+    client.once(Method::POST, "/api/typing", Some(json(&request)?)).await.map(drop)
+}
+
+pub(crate) async fn presence(
+    client: &Client,
+    users: &[&str],
+) -> Result<BTreeMap<String, Presence>, ClientError> {
+    #[derive(Deserialize)]
+    struct Reply {
+        users: BTreeMap<String, Presence>,
+    }
+    let query = encode_query(users.iter().map(|user| ("user", *user)));
+    client.get::<Reply>(&format!("/api/presence?{query}")).await.map(|reply| reply.users)
+}

@@ -1,0 +1,160 @@
+//! The three faces of a user's feed.
+
+use super::{
+    Lifeline, Reply, Shared,
+    body::Inbound,
+    content::Content,
+    inbox::query_alone,
+    reply::{Refusal, ok},
+};
+use crate::{
+    hub::{Close, Outgoing},
+    service::{Feed, Subscribe},
+    sse::Events,
+    ws::{self, Session, Verbs},
+};
+use chinwag_model::{
+    FeedId,
+    limits::{BODY_MAX_BYTES, PAGE_MAX_BYTES, PAGE_MAX_MESSAGES},
+};
+use chinwag_wire::{FeedRequest, ProblemCode, encode_poll};
+use futures_util::FutureExt;
+use hyper::{
+    Response, StatusCode,
+    header::{
+        CACHE_CONTROL, CONNECTION, CONTENT_TYPE, HeaderName, HeaderValue, SEC_WEBSOCKET_ACCEPT, UPGRADE,
+    },
+    http::request::Parts,
+};
+use std::sync::Arc;
+use tokio::time::{Instant, timeout_at};
+
+const LAST_EVENT_ID: HeaderName = HeaderName::from_static("last-event-id");
+/// What tells a proxy not to gather a reply before it passes it on.
+const X_ACCEL_BUFFERING: HeaderName = HeaderName::from_static("x-accel-buffering");
+/// Longest message of `/bench/echo`: the largest that the conformance suite sends.
+const ECHO_MAX_BYTES: usize = 16 << 20;
+
+/// `GET /api/ws`.
+pub(super) fn websocket(app: &Shared, head: &Parts, body: &Inbound) -> Result<Reply, Refusal> {
+    let key = ws::check_handshake(head)?;
+    let feed = subscribe(app, read(head, body)?)?;
+    let verbs = Verbs { service: app.service.clone(), text_max_bytes: app.options.text_max_bytes };
+    Ok(switch(key, Session::feed(feed, verbs, BODY_MAX_BYTES, app.websockets())))
+}
+
+/// `GET /bench/echo`: a WebSocket that gives every message back.
+pub(super) fn echo(app: &Shared, head: &Parts, body: &Inbound) -> Result<Reply, Refusal> {
+    let key = ws::check_handshake(head)?;
+    query_alone(head, body)?;
+    Ok(switch(key, Session::echo(ECHO_MAX_BYTES, app.websockets())))
+}
+
+/// `GET /api/events`.
+pub(super) fn events(
+    app: &Shared,
+    head: &Parts,
+    body: &Inbound,
+    lifeline: &Lifeline,
+) -> Result<Reply, Refusal> {
+    let feed = subscribe(app, read(head, body)?)?;
+    lifeline.hold();
+    let mut reply = Response::new(Content::Events(Box::new(Events::new(feed, app.options.heartbeat))));
+    let headers = reply.headers_mut();
+    headers.insert(CONTENT_TYPE, HeaderValue::from_static("text/event-stream"));
+    headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    headers.insert(X_ACCEL_BUFFERING, HeaderValue::from_static("no"));
+    Ok(reply)
+}
+
+/// `GET /api/poll`. It tells no presence: how those who are watched stand would be an answer at once, each time.
+pub(super) async fn poll(
+    app: &Shared,
+    head: &Parts,
+    body: &Inbound,
+    lifeline: &Lifeline,
+) -> Result<Reply, Refusal> {
+    let request = read(head, body)?;
+    let (until, since) = (Instant::now() + request.timeout()?, request.since);
+    let mut feed = subscribe(app, FeedRequest { watch: Vec::new(), ..request })?;
+    lifeline.hold();
+    let reply = gather(&mut feed, since, until).await;
+    lifeline.let_go();
+    let Gathered { events, since, recovered } = reply?;
+    let events: Vec<_> = events.iter().map(|event| &event.json).collect();
+    let mut reply = ok(encode_poll(&events, since, recovered));
+    reply.headers_mut().insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    Ok(reply)
+}
+
+/// What a poll answers.
+struct Gathered {
+    events: Vec<Arc<Outgoing>>,
+    since: FeedId,
+    recovered: bool,
+}
+
+/// Takes from a feed what is there, and waits for the first event where nothing is. Without `since` the client only wants
+/// to know where the feed stands.
+async fn gather(feed: &mut Feed, since: Option<FeedId>, until: Instant) -> Result<Gathered, Refusal> {
+    let mut events: Vec<Arc<Outgoing>> = Vec::new();
+    let (mut bytes, mut place, mut recovered, mut ready) = (0, since, true, false);
+    while events.len() < PAGE_MAX_MESSAGES && bytes < PAGE_MAX_BYTES {
+        // What the store is asked for is waited for in any case: it is the answer.
+        let next = match (ready, events.is_empty()) {
+            (false, _) => Some(feed.next().await),
+            (true, true) if since.is_some() && recovered => timeout_at(until, feed.next()).await.ok(),
+            (true, _) => feed.next().now_or_never(),
+        };
+        match next {
+            Some(Ok(event)) => {
+                place = event.id.or(place);
+                if let Some(all) = event.recovered {
+                    (ready, recovered) = (true, all);
+                    if since.is_none() {
+                        break;
+                    }
+                } else {
+                    bytes += event.json.len();
+                    events.push(event);
+                }
+            }
+            Some(Err(Close::Replaced)) => {
+                return Err(Refusal::new(ProblemCode::Replaced, Close::Replaced.reason()));
+            }
+            Some(Err(why)) if place.is_none() || (events.is_empty() && !ready && why != Close::Restart) => {
+                return Err(Refusal::new(ProblemCode::Overloaded, why.reason()));
+            }
+            Some(Err(_)) | None => break,
+        }
+    }
+    let since = place.expect("a feed says where it stands before it is live");
+    Ok(Gathered { events, since, recovered })
+}
+
+fn read<'a>(head: &'a Parts, body: &Inbound) -> Result<FeedRequest<'a>, Refusal> {
+    let mut ids = head.headers.get_all(LAST_EVENT_ID).iter();
+    let (id, another) = (ids.next(), ids.next());
+    if another.is_some() {
+        return Err(Refusal::new(ProblemCode::BadRequest, "the header Last-Event-ID stands twice"));
+    }
+    Ok(FeedRequest::parse_query(query_alone(head, body)?, id.map(HeaderValue::as_bytes))?)
+}
+
+fn subscribe(app: &Shared, request: FeedRequest<'_>) -> Result<Feed, Refusal> {
+    let FeedRequest { user, since, watch, .. } = request;
+    app.service
+        .subscribe(Subscribe { user, since, watch })
+        .ok_or_else(|| Refusal::new(ProblemCode::Unavailable, "the server is shutting down"))
+}
+
+/// The reply after which the connection is a WebSocket.
+fn switch(key: &HeaderValue, session: Session) -> Reply {
+    let mut reply = Response::new(Content::WebSocket(Some(Box::new(session))));
+    *reply.status_mut() = StatusCode::SWITCHING_PROTOCOLS;
+    let headers = reply.headers_mut();
+    headers.insert(CONNECTION, HeaderValue::from_static("Upgrade"));
+    headers.insert(UPGRADE, HeaderValue::from_static("websocket"));
+    headers.insert(SEC_WEBSOCKET_ACCEPT, ws::accept_key(key));
+    reply
+}

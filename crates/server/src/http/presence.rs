@@ -1,0 +1,14 @@
+use super::{
+    Reply, Shared,
+    body::Inbound,
+    inbox::query_alone,
+    reply::{Refusal, ok},
+};
+use chinwag_wire::{PresenceRequest, encode_presence};
+use hyper::http::request::Parts;
+
+/// `GET /api/presence`.
+pub(super) fn presence(app: &Shared, head: &Parts, body: &Inbound) -> Result<Reply, Refusal> {
+    let request = PresenceRequest::parse_query(query_alone(head, body)?)?;
+    Ok(ok(encode_presence(&app.service.presence(&request.users))))
+}

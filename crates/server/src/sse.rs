@@ -1,0 +1,95 @@
+//! The face of Server-Sent Events: a user's feed as the body of a reply that goes on.
+//!
+//! **Architecture invariant:** this room knows no route and no setting.
+
+use crate::{
+    deadline::poll_deadline,
+    hub::{Close, Outgoing},
+    service::Feed,
+};
+use bytes::Bytes;
+use std::{
+    hash::{BuildHasher, Hasher, RandomState},
+    io::Write as _,
+    pin::Pin,
+    task::{Context, Poll, ready},
+    time::Duration,
+};
+use tokio::time::{Instant, Sleep, sleep};
+
+/// Events are gathered into one piece up to this.
+const PIECE_MAX_BYTES: usize = 16 * 1024;
+/// A client that was cut comes back after a time between these, in milliseconds, so that all who were do not come at once.
+const RETRY_MS: std::ops::Range<u64> = 1_000..4_000;
+
+/// A feed as a stream of bytes.
+pub(crate) struct Events {
+    /// `None` once its end was told.
+    feed: Option<Feed>,
+    opened: bool,
+    heartbeat: Duration,
+    /// When the client was last sent anything.
+    wrote: Instant,
+    timer: Pin<Box<Sleep>>,
+}
+
+impl Events {
+    pub(crate) fn new(feed: Feed, heartbeat: Duration) -> Self {
+        Self {
+            feed: Some(feed),
+            opened: false,
+            heartbeat,
+            wrote: Instant::now(),
+            timer: Box::pin(sleep(heartbeat)),
+        }
+    }
+
+    /// The next piece; `None` at the end.
+    pub(crate) fn poll_piece(&mut self, cx: &mut Context<'_>) -> Poll<Option<Bytes>> {
+        let mut piece = Vec::new();
+        if !std::mem::replace(&mut self.opened, true) {
+            write!(piece, "retry: {}\n\n", retry_ms()).expect("a vector takes every write");
+        }
+        while let Some(feed) = &mut self.feed
+            && piece.len() < PIECE_MAX_BYTES
+        {
+            match feed.poll_next(cx) {
+                Poll::Ready(Ok(event)) => write_event(&mut piece, &event),
+                Poll::Ready(Err(why)) => {
+                    write_close(&mut piece, why);
+                    self.feed = None;
+                }
+                Poll::Pending => break,
+            }
+        }
+        if piece.is_empty() {
+            if self.feed.is_none() {
+                return Poll::Ready(None);
+            }
+            ready!(poll_deadline(self.timer.as_mut(), self.wrote + self.heartbeat, cx));
+            piece.extend_from_slice(b":\n\n");
+        }
+        self.wrote = Instant::now();
+        Poll::Ready(Some(piece.into()))
+    }
+}
+
+fn write_event(piece: &mut Vec<u8>, event: &Outgoing) {
+    piece.reserve(event.json.len() + 96);
+    write!(piece, "event: {}\n", event.name).expect("a vector takes every write");
+    if let Some(id) = event.id {
+        write!(piece, "id: {id}\n").expect("a vector takes every write");
+    }
+    piece.extend_from_slice(b"data: ");
+    piece.extend_from_slice(&event.json);
+    piece.extend_from_slice(b"\n\n");
+}
+
+fn write_close(piece: &mut Vec<u8>, why: Close) {
+    write!(piece, "event: close\ndata: {{\"code\":{}}}\n\n", why.code()).expect("a vector takes every write");
+}
+
+fn retry_ms() -> u64 {
+    let random = RandomState::new().build_hasher().finish();
+    RETRY_MS.start + random % (RETRY_MS.end - RETRY_MS.start)
+}

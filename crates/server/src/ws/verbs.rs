@@ -1,0 +1,92 @@
+use super::inbound::Message;
+use crate::{
+    http::{Refusal, why_panicked},
+    service::Service,
+};
+use bytes::Bytes;
+use chinwag_model::MarkerKind;
+use chinwag_wire::{
+    MarkRequest, Op, UpFrame, encode_inbox, encode_marked, encode_message, encode_page, encode_presence,
+    encode_reply,
+};
+use futures_util::FutureExt;
+use std::panic::AssertUnwindSafe;
+
+/// What answers the requests of a WebSocket.
+#[derive(Clone)]
+pub(crate) struct Verbs {
+    pub(crate) service: Service,
+    /// Longest text of a message, in bytes.
+    pub(crate) text_max_bytes: usize,
+}
+
+/// What a request came to.
+struct Done {
+    status: u16,
+    body: Option<Vec<u8>>,
+    replayed: bool,
+}
+
+impl Done {
+    fn ok(body: Vec<u8>) -> Self {
+        Self { status: 200, body: Some(body), replayed: false }
+    }
+}
+
+impl Verbs {
+    /// Answers one request with one frame. Neither a refusal nor a panic is an error of this function.
+    pub(super) async fn answer(self, message: Message) -> Bytes {
+        let frame = match UpFrame::parse(&message.bytes) {
+            Ok(frame) => frame,
+            Err(bad) => return refused(bad.id, bad.invalid.into()),
+        };
+        let (id, changes) = (frame.id, changes(&frame.op));
+        match AssertUnwindSafe(self.perform(frame.op)).catch_unwind().await {
+            Ok(Ok(done)) => encode_reply(Some(id), done.status, done.body.as_deref(), done.replayed).into(),
+            Ok(Err(refusal)) => refused(Some(id), refusal),
+            Err(panic) => {
+                tracing::error!(why = why_panicked(&*panic), "a request of a WebSocket panicked");
+                refused(Some(id), Refusal::after_panic(changes))
+            }
+        }
+    }
+
+    async fn perform(&self, op: Op<'_>) -> Result<Done, Refusal> {
+        Ok(match op {
+            Op::Send(request) => {
+                let (draft, spelling) = request.into_draft(None, self.text_max_bytes)?;
+                let appended = self.service.send(draft).await?;
+                let body = encode_message(&appended.message, spelling);
+                Done { replayed: appended.replayed, ..Done::ok(body) }
+            }
+            Op::Pull(request) => {
+                let (query, spelling) = request.into_query()?;
+                Done::ok(encode_page(&self.service.pull(query).await?, spelling))
+            }
+            Op::Chats(request) => Done::ok(encode_inbox(&self.service.inbox(request.into_query()?).await?)),
+            Op::Read(request) => self.mark(request, MarkerKind::Read).await?,
+            Op::Delivered(request) => self.mark(request, MarkerKind::Delivered).await?,
+            Op::Typing(request) => {
+                let (chat, by) = request.into_typing()?;
+                self.service.typing(chat, by);
+                Done { status: 204, body: None, replayed: false }
+            }
+            Op::Presence(request) => Done::ok(encode_presence(&self.service.presence(&request.users))),
+        })
+    }
+
+    async fn mark(&self, request: MarkRequest<'_>, kind: MarkerKind) -> Result<Done, Refusal> {
+        let (mark, spelling) = request.into_mark(kind)?;
+        Ok(Done::ok(encode_marked(&self.service.mark(mark).await?, spelling)))
+    }
+}
+
+/// Whether a request may have changed what is stored.
+fn changes(op: &Op<'_>) -> bool {
+    matches!(op, Op::Send(_) | Op::Read(_) | Op::Delivered(_))
+}
+
+fn refused(id: Option<u64>, refusal: Refusal) -> Bytes {
+    let (status, problem) = refusal.into_problem();
+    encode_reply(id, status, Some(&problem), false).into()
+}
