@@ -6,7 +6,7 @@ use super::{
     Options,
     changes::{self, Kind},
     layout::{Layout, OpenError},
-    reader, record,
+    migrate, reader, record,
     tables::Tables,
 };
 use chinwag_model::{Message, Seq, Ts};
@@ -57,7 +57,7 @@ pub fn check(data: &Path, progress: &mut dyn FnMut(CheckProgress)) -> Result<Che
     let (_layout, tables) = Layout::open_existing(
         data,
         |db| Tables::open(db, &Options::default()),
-        |tables| super::migrate(data, tables),
+        |tables| migrate::all(data, tables),
     )?;
     let mut check = Check {
         report: CheckReport::default(),
@@ -234,3 +234,6 @@ fn log_start(tables: &Tables) -> Ts {
     let changes = first.into_inner().ok().and_then(|(key, value)| changes::decode(&key, &value).ok());
     changes.and_then(|changes| Some(changes.first()?.ts)).unwrap_or(Ts(0))
 }
+
+#[cfg(test)]
+mod tests;

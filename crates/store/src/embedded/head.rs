@@ -41,7 +41,7 @@ pub(super) struct Head {
     /// When anything last changed. Of two heads of a chat, the one that changed later is the newer.
     pub(super) changed: Ts,
     /// How many of the messages the first user sent.
-    first_sent: u64,
+    pub(super) first_sent: u64,
     pub(super) standing: Standing,
 }
 

@@ -6,21 +6,25 @@
 use super::{
     follower::{BATCH_ROWS, write_heads},
     head::{Head, Standing},
+    layout::OpenError,
     record::{self, Row, RowPlace},
     tables::Tables,
 };
 use bytes::BytesMut;
 use chinwag_model::{Chat, Message, Side};
+use std::path::Path;
 
 /// Messages between two lines in the log.
 const REPORT_EVERY_MESSAGES: u64 = 1_000_000;
 
+/// Migrates a whole store, which lies in the directory `data`.
+pub(super) fn all(data: &Path, tables: &Tables) -> Result<(), OpenError> {
+    let damaged = |why| OpenError::Damaged { path: data.to_owned(), why };
+    run(tables, BATCH_ROWS, &mut || true).map_err(damaged)
+}
+
 /// Migrates a store; `goes_on` is asked after each batch. The error says what is wrong with the store.
-pub(super) fn run(
-    tables: &Tables,
-    batch_rows: usize,
-    goes_on: &mut dyn FnMut() -> bool,
-) -> Result<(), String> {
+fn run(tables: &Tables, batch_rows: usize, goes_on: &mut dyn FnMut() -> bool) -> Result<(), String> {
     let engine = |error: fjall::Error| error.to_string();
     tracing::info!(
         messages = tables.messages.approximate_len(),
@@ -108,7 +112,5 @@ impl Migration<'_> {
     }
 }
 
-/// Migrates a whole store.
-pub(super) fn all(tables: &Tables) -> Result<(), String> {
-    run(tables, BATCH_ROWS, &mut || true)
-}
+#[cfg(test)]
+mod tests;

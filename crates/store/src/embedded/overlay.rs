@@ -128,3 +128,49 @@ impl Overlay {
         self.chats.store(state.fresh.chats.len(), Relaxed);
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn head(changed: u64) -> Head {
+        Head { changed: Ts(changed), ..Head::EMPTY }
+    }
+
+    fn chat(name: &str) -> Chat {
+        Chat::parse(name).expect("valid").0
+    }
+
+    #[test]
+    fn heads_stay_until_they_are_written() {
+        let overlay = Overlay::new(Ts(0));
+        assert!(overlay.take().is_none());
+        overlay.put(&[(chat("a:b"), head(1)), (chat("a:c"), head(2))], Ts(2));
+        let (taken, upto) = overlay.take().expect("two");
+        assert_eq!((taken.chats.len(), upto), (2, Ts(2)));
+        overlay.put(&[(chat("a:b"), head(3)), (chat("b:b"), head(4))], Ts(4));
+        let of = |user| overlay.of_user(user).into_iter().map(|(_, head)| head.changed.0).collect::<Vec<_>>();
+        assert_eq!((of("a"), of("b"), of("c"), of("d")), (vec![1, 2, 3], vec![1, 3, 4], vec![2], vec![]));
+        overlay.let_go();
+        assert_eq!((of("a"), of("c")), (vec![3], vec![]));
+        assert_eq!(overlay.take().expect("two more").1, Ts(4));
+    }
+
+    #[test]
+    fn it_is_full_until_the_follower_has_written() {
+        let overlay = Overlay::new(Ts(0));
+        let mut heads: Vec<_> = (0..MAX_CHATS).map(|n| (chat(&format!("a:{n}")), head(1))).collect();
+        let last = heads.pop().expect("the last");
+        overlay.put(&heads, Ts(1));
+        assert!(!overlay.is_full());
+        let taken = overlay.take();
+        overlay.put(&[last], Ts(1));
+        assert!(overlay.is_full(), "what is being written counts too");
+        assert!(!overlay.wait(Duration::ZERO));
+        drop(taken);
+        overlay.let_go();
+        assert!(!overlay.is_full());
+        overlay.end();
+        assert!(overlay.wait(Duration::from_mins(1)));
+    }
+}

@@ -201,3 +201,86 @@ impl State {
 fn weight_bytes(chats: usize) -> u64 {
     (INBOX_BYTES + chats * CHAT_BYTES) as u64
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::contract::{inbox, user};
+    use chinwag_model::{Message, Seq};
+
+    fn chat(name: &str) -> Chat {
+        Chat::parse(name).expect("valid").0
+    }
+
+    /// The head after message `seq` of the first user, at time `ts`.
+    fn head(chat: &Chat, seq: u64, ts: u64) -> Head {
+        let message = Message {
+            chat: chat.clone(),
+            seq: Seq(seq),
+            ts: Ts(ts),
+            sender: Side::First,
+            nth: seq,
+            text: "x".into(),
+            key: None,
+            data: None,
+            revision: None,
+        };
+        Head::of(&message, crate::embedded::head::Standing::START)
+    }
+
+    #[test]
+    fn a_change_during_the_filling_is_not_lost() {
+        let users = Users::new(0);
+        let inbox_of_b = users.get(&user("b"));
+        assert!(!inbox_of_b.is_filled());
+        let (ab, bc) = (chat("a:b"), chat("b:c"));
+        users.put(&ab, &head(&ab, 7, 70));
+        let stale =
+            [(ab.clone(), Side::Second, head(&ab, 6, 60)), (bc.clone(), Side::First, head(&bc, 2, 65))];
+        inbox_of_b.fill(stale.into_iter());
+        assert!(users.get(&user("b")).is_filled());
+        let shown = |limit| {
+            let (heads, unread) = inbox_of_b.page(&inbox("b", 0, limit, None));
+            (heads.iter().map(|(chat, head)| (chat.to_string(), head.last.0)).collect::<Vec<_>>(), unread)
+        };
+        assert_eq!(shown(10), (vec![("a:b".into(), 7), ("b:c".into(), 2)], 7));
+        users.put(&bc, &head(&bc, 3, 80));
+        assert_eq!(shown(10), (vec![("b:c".into(), 3), ("a:b".into(), 7)], 7));
+        let since =
+            |ts| inbox_of_b.changed_since(Ts(ts), 10).into_iter().map(|(chat, _)| chat).collect::<Vec<_>>();
+        assert_eq!((since(69), since(70), since(80)), (vec![ab, bc.clone()], vec![bc], vec![]));
+    }
+
+    #[test]
+    fn a_used_inbox_outlives_any_crowd_and_the_cache_stays_small() {
+        let users = Users::new(0);
+        let used: Vec<_> = (0..50).map(|n| users.get(&user(&format!("used{n}")))).collect();
+        for n in 0..20_000 {
+            let name = format!("u{n}");
+            let inbox = users.get(&user(&name));
+            let chat = chat(&format!("a:{name}"));
+            inbox.fill([(chat.clone(), Side::Second, head(&chat, 1, n))].into_iter());
+            users.reweigh(&user(&name), &inbox);
+            // Whoever is not here is not brought up to date.
+            users.put(&chat, &head(&chat, 2, 100_000 + n));
+        }
+        for (n, inbox) in used.iter().enumerate() {
+            assert!(Arc::ptr_eq(inbox, &users.get(&user(&format!("used{n}")))), "user {n}");
+        }
+        assert!(users.cache.weight() <= 2 * CAPACITY_MIN_BYTES, "{} bytes", users.cache.weight());
+        assert!(users.cache.len() < 10_000, "{} inboxes", users.cache.len());
+    }
+
+    #[test]
+    fn an_inbox_that_grows_is_told_to_the_cache() {
+        let users = Users::new(0);
+        let held = users.get(&user("a"));
+        held.fill(std::iter::empty());
+        users.reweigh(&user("a"), &held);
+        for n in 0..1_000 {
+            let chat = chat(&format!("a:{n}"));
+            users.put(&chat, &head(&chat, 1, n + 1));
+        }
+        assert!(users.cache.weight() >= weight_bytes(800), "{} bytes", users.cache.weight());
+    }
+}

@@ -35,6 +35,7 @@ impl Embedded {
     pub(crate) fn without_cache() -> Self {
         Self::with(|options| {
             options.chat_cache_bytes = 0;
+            options.inbox_cache_bytes = 0;
             options.block_cache_bytes = 0;
         })
     }

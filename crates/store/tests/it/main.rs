@@ -2,6 +2,7 @@
 
 mod backends;
 mod embedded;
+mod feed;
 mod model;
 
 mod memory_contract {

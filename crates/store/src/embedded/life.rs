@@ -1,0 +1,193 @@
+//! How the store begins and ends: what it is made of, its threads, and the order in which they stop.
+
+use super::{
+    EmbeddedStore, Inner, OpenError, Options, READS_MAX,
+    answer::Answers,
+    cells::Cells,
+    committer::{Committer, Committing},
+    failure::Failure,
+    follower::{self, Follower},
+    layout::Layout,
+    migrate,
+    overlay::Overlay,
+    queue::Queue,
+    sequencer::{Gathered, Sequencer},
+    space::Reserve,
+    tables::Tables,
+    timeline::Timeline,
+    trim::Trim,
+    users::Users,
+};
+use crate::StoreError;
+use chinwag_model::{Clock, Ts};
+use parking_lot::Mutex;
+use std::{
+    panic::{AssertUnwindSafe, catch_unwind},
+    path::Path,
+    sync::{
+        Arc, OnceLock,
+        atomic::{AtomicBool, AtomicU64, Ordering::Relaxed},
+        mpsc::sync_channel,
+    },
+    thread::JoinHandle,
+};
+use tokio::sync::Semaphore;
+
+/// What runs beside the callers, until the end.
+#[derive(Default)]
+pub(super) struct Threads {
+    writers: Vec<JoinHandle<()>>,
+    answers: Option<tokio::task::JoinHandle<()>>,
+    follower: Option<JoinHandle<()>>,
+}
+
+impl EmbeddedStore {
+    /// Opens the store in a data directory, or creates both. A store of an older format is brought to the present one.
+    ///
+    /// # Errors
+    /// [`OpenError`]; nothing was changed then, but for a directory that was made, or a part of the way from an older
+    /// format, which goes on when it is opened again.
+    ///
+    /// # Panics
+    /// Outside a tokio runtime.
+    pub fn open(data: &Path, options: &Options, clock: Arc<dyn Clock>) -> Result<Self, OpenError> {
+        let (layout, tables) =
+            Layout::open(data, |db| Tables::open(db, options), |tables| migrate::all(data, tables))?;
+        let broken = |why: String| OpenError::Damaged { path: layout.db(), why };
+        let last = tables.last_ts().map_err(broken)?;
+        let (overlay, derived) =
+            follower::replay(&tables, last).map_err(|error| broken(error.to_string()))?;
+        let seed = getrandom::u64().map_err(|error| broken(format!("no randomness: {error}")))?;
+        let inner = Arc::new(Inner {
+            queue: Arc::new(Queue::new(options.queue_max_messages, options.queue_max_bytes)),
+            cells: Arc::new(Cells::new(options.chat_cache_bytes)),
+            users: Arc::new(Users::new(options.inbox_cache_bytes)),
+            overlay: Arc::new(overlay),
+            outlet: Arc::new(OnceLock::new()),
+            horizon: Arc::new(AtomicU64::new(last.0)),
+            reads: Arc::new(Semaphore::new(READS_MAX)),
+            tables,
+            reserve: Arc::new(Reserve::new(layout.root().to_owned(), options.disk_reserve_bytes)),
+            failure: Failure::none(),
+            clock,
+            held: Arc::new(AtomicBool::new(false)),
+            closed: AtomicBool::new(false),
+            seed,
+            layout,
+        });
+        let threads = inner.start(options, last, derived)?;
+        Ok(Self { inner, threads: Mutex::new(threads) })
+    }
+
+    pub(super) async fn close_and_wait(&self) -> Result<(), StoreError> {
+        self.inner.closed.store(true, Relaxed);
+        self.inner.queue.close();
+        self.inner.failure.check()?;
+        let threads = std::mem::take(&mut *self.threads.lock());
+        tokio::select! {
+            ended = threads.end(&self.inner.overlay) => ended?,
+            // A disk that hangs must not hold the end of the process.
+            reason = self.inner.failure.wait() => return Err(StoreError::Unavailable(reason)),
+        }
+        self.inner.failure.check()
+    }
+}
+
+impl Inner {
+    /// Starts the threads of a store whose last time was `last`, and whose inbox rows show everything up to `derived`.
+    fn start(self: &Arc<Self>, options: &Options, last: Ts, derived: Ts) -> Result<Threads, OpenError> {
+        let committing = Arc::new(Committing::default());
+        let derived = Arc::new(AtomicU64::new(derived.0));
+        // Room for one, so that handing over a batch never waits: the sequencer hands over when the committer is free.
+        let (to_committer, batches) = sync_channel(1);
+        let (to_answer, durable) = tokio::sync::mpsc::unbounded_channel();
+        let sequencer = Sequencer {
+            queue: self.queue.clone(),
+            cells: self.cells.clone(),
+            tables: self.tables.clone(),
+            timeline: Timeline::new(self.clock.clone(), last, self.held.clone()),
+            reserve: self.reserve.clone(),
+            failure: self.failure.clone(),
+            committing: committing.clone(),
+            commit_max: options.commit_max,
+            to_committer,
+            gathered: Gathered::default(),
+        };
+        let committer = Committer {
+            batches,
+            queue: self.queue.clone(),
+            tables: self.tables.clone(),
+            committing,
+            failure: self.failure.clone(),
+            trim: Trim::new(self.clock.clone(), self.held.clone(), derived.clone()),
+            committed: to_answer,
+        };
+        let answers = Answers {
+            durable,
+            overlay: self.overlay.clone(),
+            users: self.users.clone(),
+            horizon: self.horizon.clone(),
+            outlet: self.outlet.clone(),
+        };
+        let follower = Follower {
+            overlay: self.overlay.clone(),
+            tables: self.tables.clone(),
+            failure: self.failure.clone(),
+            derived,
+        };
+        Ok(Threads {
+            writers: vec![
+                self.spawn("chinwag-sequence", move || sequencer.run())?,
+                self.spawn("chinwag-commit", move || committer.run())?,
+            ],
+            answers: Some(tokio::spawn(answers.run())),
+            follower: Some(self.spawn("chinwag-follow", move || follower.run())?),
+        })
+    }
+
+    /// Runs one of the store's threads; a defect that ends it fails the store.
+    fn spawn(&self, name: &str, run: impl FnOnce() + Send + 'static) -> Result<JoinHandle<()>, OpenError> {
+        let (failure, queue) = (self.failure.clone(), self.queue.clone());
+        let guarded = move || {
+            if catch_unwind(AssertUnwindSafe(run)).is_err() {
+                failure.set("a thread of the store has panicked");
+                for item in queue.abandon() {
+                    item.reply.give(Err(StoreError::Unavailable("the store has failed".into())));
+                }
+            }
+        };
+        let spawned = std::thread::Builder::new().name(name.into()).spawn(guarded);
+        spawned.map_err(|source| OpenError::Io { path: self.layout.root().to_owned(), source })
+    }
+}
+
+impl Threads {
+    /// Waits for the writers, whose queue is closed, then for the last answers, then for the inbox rows of what they told.
+    async fn end(self, overlay: &Overlay) -> Result<(), StoreError> {
+        let lost = |error: tokio::task::JoinError| StoreError::Unavailable(error.to_string());
+        let join = async |threads: Vec<JoinHandle<()>>| {
+            let join = move || threads.into_iter().for_each(|thread| drop(thread.join()));
+            tokio::task::spawn_blocking(join).await
+        };
+        join(self.writers).await.map_err(lost)?;
+        if let Some(answers) = self.answers {
+            answers.await.map_err(lost)?;
+        }
+        overlay.end();
+        join(self.follower.into_iter().collect()).await.map_err(lost)
+    }
+}
+
+impl Drop for EmbeddedStore {
+    fn drop(&mut self) {
+        self.inner.queue.close();
+        let threads = std::mem::take(&mut *self.threads.lock());
+        if self.inner.failure.is_set() {
+            return self.inner.overlay.end();
+        }
+        threads.writers.into_iter().for_each(|thread| drop(thread.join()));
+        // The task that answers may be waiting for this very thread. What it still has to tell is in the change log.
+        self.inner.overlay.end();
+        threads.follower.into_iter().for_each(|thread| drop(thread.join()));
+    }
+}
