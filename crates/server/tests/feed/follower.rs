@@ -59,10 +59,16 @@ impl Follower {
         face: Face,
         cut_after_bytes: Option<usize>,
     ) -> Result<Stream, End> {
+        let wanted = Wanted { cut_after_bytes, ..Wanted::new(face, &self.user) };
+        self.open_as(address, wanted).await
+    }
+
+    /// The same in a way of the test's own.
+    pub(crate) async fn open_as(&mut self, address: SocketAddr, wanted: Wanted) -> Result<Stream, End> {
         self.ready = false;
-        let since = self.last_id.clone();
-        let _ = writeln!(self.log, "{face:?} since {since:?}, cut after {cut_after_bytes:?}");
-        Stream::open(address, Wanted { since, cut_after_bytes, ..Wanted::new(face, &self.user) }).await
+        let wanted = Wanted { since: self.last_id.clone(), ..wanted };
+        let _ = writeln!(self.log, "{wanted:?}");
+        Stream::open(address, wanted).await
     }
 
     /// Follows a stream until it has told `ready`.
@@ -174,7 +180,9 @@ impl Follower {
             let next = tokio::time::timeout(crate::watch::PATIENCE, stream.next()).await;
             match next {
                 Ok(Ok(event)) => self.take(event),
-                other => panic!("{other:?}, but it must still hear of {}\n{}", self.differs(wanted), self.log),
+                other => {
+                    panic!("{other:?}, but it must still hear of {}\n{}", self.differs(wanted), self.log)
+                }
             }
         }
     }
@@ -206,7 +214,10 @@ impl fmt::Display for Difference {
         let Self { known, wanted } = self;
         for (chat, messages) in &wanted.messages {
             let held = known.messages.get(chat).map_or(0, Vec::len);
-            let same = known.messages.get(chat).is_some_and(|held| *held == messages[..held.len().min(messages.len())]);
+            let same = known
+                .messages
+                .get(chat)
+                .is_some_and(|held| *held == messages[..held.len().min(messages.len())]);
             writeln!(f, "{chat}: {held} of {} messages, the same: {same}", messages.len())?;
         }
         writeln!(f, "markers {:?}, wanted {:?}", known.markers, wanted.markers)?;
@@ -227,7 +238,9 @@ impl State {
             for kind in ["read", "delivered"] {
                 for (user, seq) in entry[kind].as_object().expect("markers") {
                     if seq != 0 {
-                        state.markers.insert((chat.clone(), user.clone(), kind), seq.as_u64().expect("a seq"));
+                        state
+                            .markers
+                            .insert((chat.clone(), user.clone(), kind), seq.as_u64().expect("a seq"));
                     }
                 }
             }

@@ -16,6 +16,7 @@ mod schedules;
 mod seam;
 mod server;
 mod service;
+mod slow;
 mod stream;
 mod tabs;
 mod unread;
