@@ -6,6 +6,7 @@
 mod actor;
 mod connection;
 mod epochs;
+#[expect(dead_code, reason = "the long tests need more of it")]
 mod follower;
 mod frame;
 mod moments;
