@@ -202,3 +202,24 @@ async fn what_the_outlet_is_told_of_is_shown_by_every_read() {
     // Each message, and two markers for it: had it not been so, the task that tells would have ended, and nobody been answered.
     assert_eq!(reads.told.load(Relaxed), 3 * 50 * 3);
 }
+
+struct Panics;
+
+impl Outlet for Panics {
+    fn committed(&self, _events: Vec<Event>) {
+        panic!("as planned");
+    }
+}
+
+/// What is on disk and can't be told has an unknown outcome, and nothing comes after it.
+#[tokio::test(flavor = "multi_thread")]
+async fn an_outlet_that_panics_fails_the_store() {
+    let backend = Embedded::new();
+    let store = backend.store(clock());
+    store.publish_to(Arc::new(Panics));
+    let sent = store.append(draft("a:b", "a", "x")).await;
+    assert!(matches!(sent, Err(StoreError::OutcomeUnknown(_))), "{sent:?}");
+    let reason = tokio::time::timeout(std::time::Duration::from_mins(1), store.failed());
+    assert!(reason.await.expect("the store fails").contains("panicked"));
+    assert!(matches!(store.ready(), Err(StoreError::Unavailable(_))));
+}
