@@ -166,7 +166,7 @@ impl Outlet for Reads {
             if let Event::Message(message) = event {
                 let query = query(message.chat.as_str(), message.seq.0, Direction::Reverse, 1);
                 let page = store.page(query).now_or_never().expect("at once").expect("a page");
-                assert_eq!(page.messages, [message.clone()]);
+                assert_eq!(page.messages, std::slice::from_ref(message));
             }
         }
         self.told.fetch_add(events.len(), Relaxed);
