@@ -23,7 +23,7 @@ const PIECE_MAX_BYTES: usize = 16 * 1024;
 const RETRY_MS: std::ops::Range<u64> = 1_000..4_000;
 
 /// A feed as a stream of bytes.
-pub(crate) struct Events {
+pub struct Events {
     /// `None` once its end was told.
     feed: Option<Feed>,
     opened: bool,
@@ -76,17 +76,20 @@ impl Events {
 
 fn write_event(piece: &mut Vec<u8>, event: &Outgoing) {
     piece.reserve(event.json.len() + 96);
-    write!(piece, "event: {}\n", event.name).expect("a vector takes every write");
-    if let Some(id) = event.id {
-        write!(piece, "id: {id}\n").expect("a vector takes every write");
+    for part in ["event: ", event.name, "\n"] {
+        piece.extend_from_slice(part.as_bytes());
     }
-    piece.extend_from_slice(b"data: ");
-    piece.extend_from_slice(&event.json);
-    piece.extend_from_slice(b"\n\n");
+    if let Some(id) = event.id {
+        writeln!(piece, "id: {id}").expect("a vector takes every write");
+    }
+    for part in [b"data: ", &event.json[..], b"\n\n"] {
+        piece.extend_from_slice(part);
+    }
 }
 
 fn write_close(piece: &mut Vec<u8>, why: Close) {
-    write!(piece, "event: close\ndata: {{\"code\":{}}}\n\n", why.code()).expect("a vector takes every write");
+    let code = why.code();
+    write!(piece, "event: close\ndata: {{\"code\":{code}}}\n\n").expect("a vector takes every write");
 }
 
 fn retry_ms() -> u64 {

@@ -64,6 +64,8 @@ pub(super) fn events(
     headers.insert(CONTENT_TYPE, HeaderValue::from_static("text/event-stream"));
     headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
     headers.insert(X_ACCEL_BUFFERING, HeaderValue::from_static("no"));
+    // A stream ends when its session does; the connection has no further use.
+    headers.insert(CONNECTION, HeaderValue::from_static("close"));
     Ok(reply)
 }
 
@@ -74,9 +76,10 @@ pub(super) async fn poll(
     body: &Inbound,
     lifeline: &Lifeline,
 ) -> Result<Reply, Refusal> {
-    let request = read(head, body)?;
+    let mut request = read(head, body)?;
     let (until, since) = (Instant::now() + request.timeout()?, request.since);
-    let mut feed = subscribe(app, FeedRequest { watch: Vec::new(), ..request })?;
+    request.watch.clear();
+    let mut feed = subscribe(app, request)?;
     lifeline.hold();
     let reply = gather(&mut feed, since, until).await;
     lifeline.let_go();

@@ -47,7 +47,7 @@ use std::{
 };
 use tokio::sync::Semaphore;
 
-/// A reply. One with `Connection: close` was given before the request's body was read to its end.
+/// A reply. One with `Connection: close` is a stream, or was given before the request's body was read to its end.
 pub type Reply = Response<Content>;
 
 /// How requests are taken.
@@ -78,7 +78,7 @@ pub struct App {
 struct Shared {
     service: Service,
     gate: Gate,
-    /// One permit a byte of the bodies, and messages of WebSockets, that did not fit in one read.
+    /// One permit a byte of the bodies, and of the messages of a WebSocket, that did not fit in one read.
     body_bytes: Arc<Semaphore>,
     options: Options,
     leaving: AtomicBool,

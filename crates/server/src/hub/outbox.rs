@@ -154,7 +154,12 @@ mod tests {
     use std::task::Waker;
 
     fn event(bytes: usize) -> Arc<Outgoing> {
-        Arc::new(Outgoing { name: "message", id: None, json: Bytes::from(vec![b'x'; bytes]) })
+        Arc::new(Outgoing {
+            name: "message",
+            id: None,
+            recovered: None,
+            json: Bytes::from(vec![b'x'; bytes]),
+        })
     }
 
     fn take(outbox: &Outbox) -> Poll<Given> {

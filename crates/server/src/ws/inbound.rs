@@ -111,15 +111,15 @@ impl Inbound {
     }
 
     fn take_head(&mut self, input: &mut &[u8]) -> Result<Option<Head>, End> {
-        let had = usize::from(self.head_bytes);
-        let more = input.len().min(HEAD_MAX_BYTES - had);
-        self.head[had..had + more].copy_from_slice(&input[..more]);
-        let Some((head, bytes)) = Head::read(&self.head[..had + more])? else {
+        let before = usize::from(self.head_bytes);
+        let more = input.len().min(HEAD_MAX_BYTES - before);
+        self.head[before..before + more].copy_from_slice(&input[..more]);
+        let Some((head, bytes)) = Head::read(&self.head[..before + more])? else {
             *input = &input[more..];
-            self.head_bytes = u8::try_from(had + more).expect("at most 14");
+            self.head_bytes = u8::try_from(before + more).expect("at most 14");
             return Ok(None);
         };
-        *input = &input[bytes - had..];
+        *input = &input[bytes - before..];
         self.head_bytes = 0;
         Ok(Some(head))
     }

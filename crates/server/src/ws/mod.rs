@@ -71,8 +71,8 @@ impl Session {
     ) {
         let Options { message_bytes, message_timeout, ping_interval } = self.options;
         let bounds = Bounds { message_max_bytes: self.message_max_bytes, bytes: message_bytes };
-        let times = Times { ping_interval, message_timeout, write_timeout };
-        let mut link = Link::new(stream, read_ahead, self.talk, bounds, times);
+        let limits = Times { ping_interval, message_timeout, write_timeout };
+        let mut link = Link::new(stream, read_ahead, self.talk, bounds, limits);
         let (mut drained, mut stopped) = (pin!(drained), pin!(stopped));
         let mut timer = pin!(sleep(ping_interval));
         let mut draining = false;

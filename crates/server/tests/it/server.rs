@@ -1,6 +1,9 @@
 //! A server of a test's own.
 
-use crate::wire::{Connection, Reply, within};
+use crate::{
+    socket::Socket,
+    wire::{Connection, Reply, within},
+};
 use chinwag::{
     http::{self, App},
     hub,
@@ -108,6 +111,13 @@ impl Server {
     /// Asks the server to end, and checks that it ends in order.
     pub(crate) async fn stop(self) {
         self.trigger.fire();
+        assert_eq!(self.ended().await, Ok(()));
+    }
+
+    /// The same, while a WebSocket is open, which is told.
+    pub(crate) async fn stop_with(self, mut socket: Socket) {
+        self.trigger.fire();
+        assert_eq!(socket.closed().await, 1012);
         assert_eq!(self.ended().await, Ok(()));
     }
 

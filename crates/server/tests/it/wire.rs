@@ -44,6 +44,10 @@ impl Connection {
     /// The reply to a request other than HEAD.
     pub(crate) async fn reply(&mut self) -> Reply {
         let mut reply = self.head().await;
+        if reply.status == 204 {
+            assert_eq!(reply.header("content-length"), None);
+            return reply;
+        }
         let length = reply.header("content-length").expect("every reply has a length");
         let length: usize = length.parse().expect("a number");
         while self.read.len() < length {
@@ -68,6 +72,18 @@ impl Connection {
         let status = head.strip_prefix("HTTP/1.").expect("a reply of HTTP/1.1 or, to 1.0, 1.0");
         let status = status[2..5].parse().expect("a status");
         Reply { status, head, body: Vec::new() }
+    }
+
+    /// The next bytes, this many; `None` where the server ended the connection before the first of them.
+    pub(crate) async fn take(&mut self, bytes: usize) -> Option<Vec<u8>> {
+        while self.read.len() < bytes {
+            if !self.more().await {
+                assert!(self.read.is_empty(), "the connection ended within a message: {:?}", self.read);
+                return None;
+            }
+        }
+        let rest = self.read.split_off(bytes);
+        Some(std::mem::replace(&mut self.read, rest))
     }
 
     /// One request, and its reply.
