@@ -70,6 +70,21 @@ fn a_line_that_is_not_sent_is_told_and_the_others_are_sent() {
 }
 
 #[test]
+fn a_pipe_whose_server_has_gone_ends_once_the_client_gives_up() {
+    let server = Server::start();
+    let mut command = server.client(["chat", "apple:banana", "--as", "apple"]);
+    let mut chat = Running::start(command.stdin(Stdio::piped()));
+    chat.say("one\n");
+    chat.out_line("apple: one");
+    server.stop().0.expect(0);
+    chat.line("not connected, trying again: ");
+    chat.say("two\n");
+    chat.hush();
+    let ended = chat.end().expect(1).says("not sent: ").says(": two").says("not every line was sent");
+    assert_eq!(said(&ended.out), ["apple: one"]);
+}
+
+#[test]
 fn it_tells_what_is_wrong() {
     let server = Server::start();
     let run = |args: [&str; 4]| run_with(&mut server.client(args), "x\n");

@@ -209,6 +209,15 @@ impl Server {
         command
     }
 
+    /// Starts it again where it was, once it was stopped.
+    pub(crate) fn start_again(url: &str, directory: tempfile::TempDir) -> Self {
+        let address = url.strip_prefix("http://").expect("an address");
+        let mut command = chinwag(directory.path(), ["--listen", address, "--disk-reserve-mib", "0"]);
+        let mut running = Running::start(command.stdin(Stdio::null()));
+        running.line("listening on ");
+        Self { running, url: url.to_owned(), directory }
+    }
+
     /// Stops it as a supervisor does.
     pub(crate) fn stop(self) -> (Ended, tempfile::TempDir) {
         self.running.signal(Signal::TERM);

@@ -1,6 +1,6 @@
 //! `chinwag tail`: the feed as a person and as a program read it.
 
-use crate::process::{Ended, Running, Server, chinwag, run, run_with};
+use crate::process::{Ended, Running, Server, run, run_with};
 use rustix::process::Signal;
 use serde_json::Value;
 use std::process::Stdio;
@@ -88,14 +88,11 @@ fn it_goes_on_after_a_restart_of_the_server() {
     let mut feed = tail(&server, ["--as", "apple"]);
     send(&server, "before", "banana");
     feed.out_line("banana: before");
-    let address = server.url.strip_prefix("http://").expect("an address").to_owned();
+    let url = server.url.clone();
     let (ended, directory) = server.stop();
     ended.expect(0);
     feed.line("not connected, trying again: ");
-    let mut command = chinwag(directory.path(), ["--listen", &address, "--disk-reserve-mib", "0"]);
-    let mut running = Running::start(command.stdin(Stdio::null()));
-    running.line("listening on ");
-    let server = Server { running, url: format!("http://{address}"), directory };
+    let server = Server::start_again(&url, directory);
     send(&server, "after", "banana");
     feed.out_line("banana: after");
     let ended = interrupted(feed);

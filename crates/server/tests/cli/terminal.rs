@@ -1,6 +1,6 @@
 //! `chinwag chat` on a terminal of its own.
 
-use crate::process::{Running, Server, run_with};
+use crate::process::{Running, Server, run, run_with};
 use rustix::{
     fd::OwnedFd,
     fs::{Mode, OFlags, open},
@@ -80,9 +80,18 @@ impl Terminal {
         modes.contains(LocalModes::ICANON | LocalModes::ECHO)
     }
 
+    fn pid(&self) -> Pid {
+        i32::try_from(self.child.id()).ok().and_then(Pid::from_raw).expect("a process id")
+    }
+
+    /// What Ctrl-C does where no editor takes it; the terminal is not the process's own, so it can't send the signal.
+    fn interrupt(&self) {
+        kill_process(self.pid(), Signal::INT).expect("our own child takes a signal");
+    }
+
     fn end(&mut self) -> ExitStatus {
         let (sender, ended) = channel();
-        let pid = i32::try_from(self.child.id()).ok().and_then(Pid::from_raw).expect("a process id");
+        let pid = self.pid();
         // The watchdog ends with the test; a process that hangs is killed, which the test sees.
         let watchdog = thread::spawn(move || {
             if ended.recv_timeout(PATIENCE).is_err() {
@@ -123,6 +132,42 @@ fn lines_are_edited_below_what_comes() {
     assert_eq!(chat.end().code(), Some(0));
     assert!(chat.is_plain());
     assert!(!chat.all.contains("apple: Hello"), "{:?}", chat.all);
+}
+
+#[test]
+fn a_line_waits_for_the_server_to_come_back() {
+    let server = Server::start();
+    let mut chat = Terminal::start(server.client(["chat", "apple:banana", "--as", "apple"]));
+    chat.wait("-- banana is not there");
+    let url = server.url.clone();
+    let (ended, directory) = server.stop();
+    ended.expect(0);
+    chat.wait("-- not connected, trying again: ");
+    chat.press("Hello\r");
+    chat.wait("-- not sent yet, trying again: ");
+    let server = Server::start_again(&url, directory);
+    chat.wait("-- connected again");
+    // It ends once the line is stored.
+    chat.press("\u{4}");
+    assert_eq!(chat.end().code(), Some(0));
+    let pulled = run(&mut server.client(["pull", "apple:banana"])).expect(0);
+    assert_eq!(pulled.out.matches("apple   Hello").count(), 1, "{pulled}");
+}
+
+#[test]
+fn ctrl_c_leaves_a_line_unsent_and_says_so() {
+    let server = Server::start();
+    let mut chat = Terminal::start(server.client(["chat", "apple:banana", "--as", "apple"]));
+    chat.wait("-- banana is not there");
+    server.stop().0.expect(0);
+    chat.press("Hello\r");
+    chat.wait("-- not sent yet, trying again: ");
+    // The first is the editor's, which ends the input; the second does not wait for what is not sent.
+    chat.press("\u{3}");
+    chat.wait("\u{1b}[?2004l");
+    chat.interrupt();
+    chat.wait("not every line was sent");
+    assert_eq!(chat.end().code(), Some(1));
 }
 
 #[test]
