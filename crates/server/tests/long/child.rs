@@ -123,6 +123,15 @@ impl Server {
         kill_process(pid, signal).expect("our own child takes a signal");
     }
 
+    /// The memory that it takes of the machine.
+    pub(crate) fn resident_bytes(&self) -> u64 {
+        let status = format!("/proc/{}/status", self.child.id());
+        let status = std::fs::read_to_string(&status).expect("our own child");
+        let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"));
+        let kib = line.and_then(|line| line.trim().strip_suffix(" kB")?.trim().parse::<u64>().ok());
+        kib.expect("a size in KiB") * 1024
+    }
+
     /// Ends it in the midst of whatever it does, and waits until it is gone.
     pub(crate) fn kill(mut self) {
         self.signal(Signal::KILL);

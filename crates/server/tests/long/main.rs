@@ -12,6 +12,7 @@ mod connection;
 mod disk;
 mod faulty_disk;
 mod feed;
+mod feed_memory;
 #[expect(dead_code, reason = "the tests of the feed need more of it")]
 #[path = "../feed/follower.rs"]
 mod follower;
