@@ -156,6 +156,7 @@ fn store_options(settings: &Settings) -> embedded::Options {
         queue_max_bytes: mib(settings.queue_max_mib),
         disk_reserve_bytes: settings.disk_reserve_mib << 20,
         chat_cache_bytes: settings.chat_cache_mib << 20,
+        inbox_cache_bytes: settings.inbox_cache_mib << 20,
         block_cache_bytes: settings.block_cache_mib << 20,
         ..embedded::Options::default()
     }

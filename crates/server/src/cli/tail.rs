@@ -85,7 +85,7 @@ async fn follow(
 
 /// Whether a feed's connection is up, told in words beside what the feed tells.
 #[derive(Default)]
-pub(super) struct Line {
+struct Line {
     /// The last id that came.
     last_id: Option<String>,
     /// Whether it is told that the connection is lost.

@@ -67,11 +67,7 @@ pub(super) async fn run(args: ChatArgs) -> Result<(), CliError> {
         if on_terminal { input::edit(user.as_str())? } else { (input::read(), Screen::plain()) };
     let feed = client.subscribe(user.as_str()).watch([peer.as_str()]);
     let talk = Talk::new(client, chat.as_str(), user.as_str(), peer.as_str(), screen, on_terminal);
-    let end = tokio::select! {
-        end = converse(feed, inputs, talk) => end,
-        _ = tokio::signal::ctrl_c() => End::Done,
-    };
-    match end {
+    match converse(feed, inputs, talk).await {
         End::Done => Ok(()),
         End::Unsaid => Err(CliError::Refused("not every line was sent".to_owned())),
         End::Server(error) => Err(CliError::of_client(&error, &args.server)),
@@ -89,13 +85,19 @@ async fn converse(feed: Subscription, inputs: mpsc::Receiver<Input>, mut talk: T
     }
 }
 
-/// Goes on until the input has ended and every line has had its answer; gives whether all of them were sent.
+/// Goes on until the input has ended and every line has had its answer, or until Ctrl-C, which does not wait for answers;
+/// gives whether all lines were sent.
 async fn exchange(
     mut feed: Subscription,
     mut inputs: mpsc::Receiver<Input>,
     talk: &mut Talk,
 ) -> Result<bool, End> {
-    begin(&mut feed, talk).await?;
+    let ctrl_c = tokio::signal::ctrl_c();
+    tokio::pin!(ctrl_c);
+    tokio::select! {
+        begun = begin(&mut feed, talk) => begun?,
+        _ = &mut ctrl_c => return Ok(true),
+    }
     let (mut outbox, mut outcomes) = Outbox::start(talk.sender());
     let (mut open, mut all_sent) = (true, true);
     while open || !outbox.is_empty() {
@@ -123,6 +125,7 @@ async fn exchange(
                 }
                 Some(Input::End) | None => open = false,
             },
+            _ = &mut ctrl_c => return Ok(all_sent && outbox.is_empty()),
         }
     }
     Ok(all_sent)

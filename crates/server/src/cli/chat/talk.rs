@@ -19,7 +19,7 @@ const WRITING_EVERY: Duration = Duration::from_secs(3);
 /// After how long without a word of it the peer no longer counts as writing.
 const WRITING_HOLDS: Duration = Duration::from_secs(6);
 /// How long the last read mark may take once all else is done.
-const LEAVE_TIMEOUT: Duration = Duration::from_secs(5);
+const LEAVE_TIMEOUT: Duration = Duration::from_secs(2);
 
 pub(super) struct Talk {
     client: Client,
