@@ -26,7 +26,11 @@ async fn assert_begins_anew(server: &Server, since: &str) {
         let stream = Stream::open(server.address, Wanted::new(face, "banana").since(since)).await;
         let mut stream = stream.expect("a stream");
         let ready = within("ready", stream.next()).await.expect("ready");
-        assert_eq!((&ready["type"], &ready["recovered"]), (&json!("ready"), &json!(false)), "{face:?}: {ready}");
+        assert_eq!(
+            (&ready["type"], &ready["recovered"]),
+            (&json!("ready"), &json!(false)),
+            "{face:?}: {ready}"
+        );
         assert_ne!(ready["id"], since, "{face:?}");
         let sent = send(&mut connection, "apple", "what happens next").await;
         let next = within("what happens next", stream.next()).await.expect("an event");
@@ -39,7 +43,11 @@ async fn assert_begins_anew(server: &Server, since: &str) {
         let missed = within("what was missed", stream.next()).await.expect("an event");
         assert_eq!(missed["message"], sent, "{face:?}");
         let ready = within("ready", stream.next()).await.expect("ready");
-        assert_eq!((&ready["type"], &ready["recovered"]), (&json!("ready"), &json!(true)), "{face:?}: {ready}");
+        assert_eq!(
+            (&ready["type"], &ready["recovered"]),
+            (&json!("ready"), &json!(true)),
+            "{face:?}: {ready}"
+        );
     }
 }
 

@@ -174,7 +174,9 @@ impl Follower {
             let next = tokio::time::timeout(crate::watch::PATIENCE, stream.next()).await;
             match next {
                 Ok(Ok(event)) => self.take(event),
-                other => panic!("{other:?}, but it must still hear of {}\n{}", self.differs(wanted), self.log),
+                other => {
+                    panic!("{other:?}, but it must still hear of {}\n{}", self.differs(wanted), self.log)
+                }
             }
         }
     }
@@ -206,7 +208,10 @@ impl fmt::Display for Difference {
         let Self { known, wanted } = self;
         for (chat, messages) in &wanted.messages {
             let held = known.messages.get(chat).map_or(0, Vec::len);
-            let same = known.messages.get(chat).is_some_and(|held| *held == messages[..held.len().min(messages.len())]);
+            let same = known
+                .messages
+                .get(chat)
+                .is_some_and(|held| *held == messages[..held.len().min(messages.len())]);
             writeln!(f, "{chat}: {held} of {} messages, the same: {same}", messages.len())?;
         }
         writeln!(f, "markers {:?}, wanted {:?}", known.markers, wanted.markers)?;
@@ -227,7 +232,9 @@ impl State {
             for kind in ["read", "delivered"] {
                 for (user, seq) in entry[kind].as_object().expect("markers") {
                     if seq != 0 {
-                        state.markers.insert((chat.clone(), user.clone(), kind), seq.as_u64().expect("a seq"));
+                        state
+                            .markers
+                            .insert((chat.clone(), user.clone(), kind), seq.as_u64().expect("a seq"));
                     }
                 }
             }

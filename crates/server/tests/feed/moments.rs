@@ -33,7 +33,8 @@ async fn next(stream: &mut Stream) -> Value {
 async fn watching(server: &Server, face: Face, watch: &[&str]) -> (Stream, Vec<Value>) {
     let watch: Vec<String> = watch.iter().map(|&user| user.to_owned()).collect();
     let count = watch.len();
-    let mut stream = Stream::open(server.address, Wanted { watch, ..Wanted::new(face, "carol") }).await.expect("a stream");
+    let mut stream =
+        Stream::open(server.address, Wanted { watch, ..Wanted::new(face, "carol") }).await.expect("a stream");
     assert_eq!(next(&mut stream).await["type"], "ready");
     let mut told = Vec::new();
     for _ in 0..count {
@@ -63,10 +64,14 @@ async fn those_who_watch_hear_who_comes_and_goes() {
         drop(second);
         let left = next(&mut watcher).await;
         let last_seen = left["last_seen"].as_u64().expect("a time");
-        assert_eq!(left, json!({"type": "presence", "user": "apple", "online": false, "last_seen": last_seen}));
+        assert_eq!(
+            left,
+            json!({"type": "presence", "user": "apple", "online": false, "last_seen": last_seen})
+        );
         // Who asks is told the same, as is who comes later.
         let mut connection = Actor::connect(server.address).await;
-        let users = connection.get("/api/presence?user=apple&user=banana&user=dill").await.expect("an answer");
+        let users =
+            connection.get("/api/presence?user=apple&user=banana&user=dill").await.expect("an answer");
         let apple = json!({"online": false, "last_seen": last_seen});
         let wanted = json!({"apple": apple, "banana": {"online": true}, "dill": {"online": false}});
         assert_eq!(users.ok()["users"], wanted);

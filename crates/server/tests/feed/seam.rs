@@ -43,8 +43,9 @@ async fn sessions_that_come_while_all_write_hear_each_message_once_and_in_order(
     drop(stream);
     let (times, written) = watch::channel(Vec::<u64>::new());
     let stop = Arc::new(AtomicBool::new(false));
-    let writers: Vec<_> =
-        (0..WRITERS).map(|writer| start_writer(writer, server.address, times.clone(), stop.clone())).collect();
+    let writers: Vec<_> = (0..WRITERS)
+        .map(|writer| start_writer(writer, server.address, times.clone(), stop.clone()))
+        .collect();
     let mut sessions = JoinSet::new();
     let mut heard = Vec::new();
     for _ in 0..SESSIONS {

@@ -241,7 +241,8 @@ async fn where_something_was_lost_those_who_are_watched_are_told_anew() {
     let bench = bench(32, NEVER);
     let mut feed = bench.try_subscribe("carol", None, &["apple"]).expect("open");
     assert_eq!(next(&mut feed).await.name, "ready");
-    let presence = |event: &Outgoing| serde_json::from_slice::<Value>(&event.json).expect("JSON")["online"].clone();
+    let presence =
+        |event: &Outgoing| serde_json::from_slice::<Value>(&event.json).expect("JSON")["online"].clone();
     assert_eq!(presence(&*next(&mut feed).await), false);
     assert!(nothing(&mut feed));
     bench.bus.lose();

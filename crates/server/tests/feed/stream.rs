@@ -175,7 +175,8 @@ impl Stream {
         let piece = String::from_utf8(piece).expect("events are UTF-8");
         // The server writes whole events: each piece of its body holds some.
         for block in piece.split_terminator("\n\n") {
-            let field = |name: &str| block.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(": "));
+            let field =
+                |name: &str| block.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(": "));
             let Some(name) = field("event") else {
                 assert!(block.starts_with(':') || field("retry").is_some(), "{block:?}");
                 continue;

@@ -6,9 +6,7 @@ use crate::{
     random::Random,
     server::{Server, Setup},
 };
-use chinwag_model::{
-    Chat, InboxEntry, InboxQuery, ManualClock, Mark, MarkerKind, Seq, Side, Ts, UserId,
-};
+use chinwag_model::{Chat, InboxEntry, InboxQuery, ManualClock, Mark, MarkerKind, Seq, Side, Ts, UserId};
 use chinwag_store::{Store, contract::draft, memory::MemoryStore};
 use serde_json::{Value, json};
 use std::{path::Path, sync::Arc};
@@ -128,7 +126,8 @@ fn told(entry: &Value) -> Value {
 fn modelled(entry: &InboxEntry) -> Value {
     let InboxEntry { chat, side, last, unread, first_seq, markers } = entry;
     let of = |kind: MarkerKind| -> Value {
-        let marker = |&side: &Side| (chat.user(side).to_owned(), json!(markers[side.index()].get(kind).seq.0));
+        let marker =
+            |&side: &Side| (chat.user(side).to_owned(), json!(markers[side.index()].get(kind).seq.0));
         chat.sides().iter().map(marker).collect::<serde_json::Map<_, _>>().into()
     };
     json!({
