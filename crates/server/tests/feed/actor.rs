@@ -54,13 +54,13 @@ impl Actor {
 
     async fn send(&mut self, connection: &mut Connection) -> Result<(), Broken> {
         let request = self.open.take().expect("a send");
-        let reply = connection.post("/api/send", &request).await;
+        let reply = post(connection, "/api/send", &request).await;
         // Without a key it can't be told whether it is there.
         if reply.is_err() && !request["key"].is_null() {
             self.open = Some(request);
             return reply.map(|_| ());
         }
-        let message = reply?.ok();
+        let message = reply?;
         assert_eq!(message["text"], request["text"], "{message}");
         self.acknowledged.push(message);
         Ok(())
@@ -70,7 +70,7 @@ impl Actor {
     async fn mark(&mut self, connection: &mut Connection, kind: &str, chat: &str) -> Result<(), Broken> {
         let seq = 1 + self.random.below(self.acknowledged.len() as u64 * 2 + 2);
         let request = json!({"chat": chat, "user": self.user, "seq": seq});
-        let marked = connection.post(&format!("/api/{kind}"), &request).await?.ok();
+        let marked = post(connection, &format!("/api/{kind}"), &request).await?;
         assert_eq!((&marked["chat"], &marked["user"]), (&request["chat"], &request["user"]));
         assert!(marked[kind].is_u64(), "{marked}");
         Ok(())
@@ -79,7 +79,7 @@ impl Actor {
     async fn read_page(&mut self, connection: &mut Connection, chat: &str) -> Result<(), Broken> {
         let cursor = self.random.below(10);
         let request = json!({"chat": chat, "cursor": cursor, "limit": 5});
-        let page = connection.post("/api/pull", &request).await?.ok();
+        let page = post(connection, "/api/pull", &request).await?;
         for (message, seq) in page["messages"].as_array().expect("messages").iter().zip(cursor + 1..) {
             assert_eq!(message["seq"], seq, "{page}");
         }
@@ -93,4 +93,10 @@ impl Actor {
         };
         format!("{} {}{}", self.user, self.sends, " 🥝".repeat(usize::try_from(words).expect("small")))
     }
+}
+
+/// The reply of a POST; a server that is going away may say so.
+async fn post(connection: &mut Connection, path: &str, request: &Value) -> Result<Value, Broken> {
+    let reply = connection.post(path, request).await?;
+    if reply.status == 503 { Err(Broken::Ended) } else { Ok(reply.ok()) }
 }

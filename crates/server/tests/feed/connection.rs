@@ -4,7 +4,7 @@ use serde_json::Value;
 use std::{io, net::SocketAddr};
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
-    net::TcpStream,
+    net::{TcpSocket, TcpStream},
 };
 
 /// A connection and what was read of it, but not yet taken. Whatever waits here may be given up and begun again.
@@ -41,7 +41,20 @@ pub(crate) struct Reply {
 impl Connection {
     /// Connects. `budget`: how many bytes may be read before it counts as cut.
     pub(crate) async fn open(address: SocketAddr, budget: Option<usize>) -> io::Result<Self> {
-        let socket = TcpStream::connect(address).await?;
+        Self::open_narrow(address, budget, false).await
+    }
+
+    /// The same; where it is narrow, the system takes in little of what is not read.
+    pub(crate) async fn open_narrow(
+        address: SocketAddr,
+        budget: Option<usize>,
+        narrow: bool,
+    ) -> io::Result<Self> {
+        let socket = TcpSocket::new_v4()?;
+        if narrow {
+            socket.set_recv_buffer_size(4096)?;
+        }
+        let socket = socket.connect(address).await?;
         socket.set_nodelay(true)?;
         Ok(Self { socket, read: Vec::new(), budget: budget.unwrap_or(usize::MAX) })
     }

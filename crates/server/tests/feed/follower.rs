@@ -7,8 +7,8 @@ use crate::{
 };
 use serde_json::Value;
 use std::{
-    collections::BTreeMap,
-    fmt::{self, Write as _},
+    collections::{BTreeMap, VecDeque},
+    fmt,
     net::SocketAddr,
 };
 
@@ -36,8 +36,11 @@ pub(crate) struct Follower {
     /// Whether the present stream has told `ready`.
     ready: bool,
     /// What came, for whoever must find out why a promise did not hold.
-    log: String,
+    log: VecDeque<String>,
 }
+
+/// The newest lines that are kept to find out why a promise did not hold.
+const LOG_MAX_LINES: usize = 300;
 
 impl Follower {
     pub(crate) fn new(user: &str) -> Self {
@@ -48,7 +51,7 @@ impl Follower {
             moments: Vec::new(),
             state: State::default(),
             ready: false,
-            log: String::new(),
+            log: VecDeque::new(),
         }
     }
 
@@ -59,10 +62,16 @@ impl Follower {
         face: Face,
         cut_after_bytes: Option<usize>,
     ) -> Result<Stream, End> {
+        let wanted = Wanted { cut_after_bytes, ..Wanted::new(face, &self.user) };
+        self.open_as(address, wanted).await
+    }
+
+    /// The same in a way of the test's own.
+    pub(crate) async fn open_as(&mut self, address: SocketAddr, wanted: Wanted) -> Result<Stream, End> {
         self.ready = false;
-        let since = self.last_id.clone();
-        let _ = writeln!(self.log, "{face:?} since {since:?}, cut after {cut_after_bytes:?}");
-        Stream::open(address, Wanted { since, cut_after_bytes, ..Wanted::new(face, &self.user) }).await
+        let wanted = Wanted { since: self.last_id.clone(), ..wanted };
+        self.note(format!("{wanted:?}"));
+        Stream::open(address, wanted).await
     }
 
     /// Follows a stream until it has told `ready`.
@@ -81,14 +90,25 @@ impl Follower {
         stream
     }
 
+    fn note(&mut self, line: String) {
+        if self.log.len() == LOG_MAX_LINES {
+            self.log.pop_front();
+        }
+        self.log.push_back(line);
+    }
+
+    fn log(&self) -> String {
+        Vec::from(self.log.clone()).join("\n")
+    }
+
     /// Takes one event, and checks that it may stand there.
     ///
     /// # Panics
     /// With what is wrong, and all that came before.
     pub(crate) fn take(&mut self, event: Value) {
-        let _ = writeln!(self.log, "  {event}");
+        self.note(format!("  {event}"));
         if let Err(wrong) = self.try_take(event) {
-            panic!("{}: {wrong}\n{}", self.user, self.log);
+            panic!("{}: {wrong}\n{}", self.user, self.log());
         }
     }
 
@@ -160,6 +180,11 @@ impl Follower {
         state
     }
 
+    /// Whether its present stream has told `ready`.
+    pub(crate) fn is_ready(&self) -> bool {
+        self.ready
+    }
+
     /// How many messages it has been told of.
     pub(crate) fn messages(&self) -> usize {
         self.state.messages.values().map(Vec::len).sum()
@@ -175,7 +200,7 @@ impl Follower {
             match next {
                 Ok(Ok(event)) => self.take(event),
                 other => {
-                    panic!("{other:?}, but it must still hear of {}\n{}", self.differs(wanted), self.log)
+                    panic!("{other:?}, but it must still hear of {}\n{}", self.differs(wanted), self.log())
                 }
             }
         }
@@ -185,7 +210,7 @@ impl Follower {
     /// Where it knows something else than what the store holds.
     #[track_caller]
     pub(crate) fn assert_knows(&self, wanted: &State) {
-        assert!(self.state() == *wanted, "{}: {}\n{}", self.user, self.differs(wanted), self.log);
+        assert!(self.state() == *wanted, "{}: {}\n{}", self.user, self.differs(wanted), self.log());
     }
 
     fn differs(&self, wanted: &State) -> Difference {
@@ -249,6 +274,20 @@ impl State {
         }
         assert_eq!(inbox["unread_total"], total);
         state
+    }
+}
+
+impl State {
+    /// Holds that every message which was acknowledged, in a chat of this state, stands there at its place.
+    #[track_caller]
+    pub(crate) fn assert_holds(&self, acknowledged: &[Value]) {
+        for message in acknowledged {
+            let chat = message["chat"].as_str().expect("a chat");
+            let seq = message["seq"].as_u64().and_then(|seq| usize::try_from(seq).ok()).expect("a seq");
+            if let Some(messages) = self.messages.get(chat) {
+                assert_eq!(messages.get(seq - 1), Some(message), "an acknowledged message");
+            }
+        }
     }
 }
 

@@ -40,11 +40,11 @@ pub(crate) fn masked(opcode: u8, payload: &[u8]) -> Vec<u8> {
     match u16::try_from(payload.len()) {
         Ok(short @ ..126) => frame.push(0x80 | u8::try_from(short).expect("below 126")),
         Ok(length) => {
-            frame.push(0x80 | 126);
+            frame.push(0xfe);
             frame.extend_from_slice(&length.to_be_bytes());
         }
         Err(_) => {
-            frame.push(0x80 | 127);
+            frame.push(0xff);
             frame.extend_from_slice(&(payload.len() as u64).to_be_bytes());
         }
     }

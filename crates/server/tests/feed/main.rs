@@ -6,6 +6,7 @@
 mod actor;
 mod connection;
 mod epochs;
+#[expect(dead_code, reason = "the long tests need more of it")]
 mod follower;
 mod frame;
 mod moments;
@@ -16,6 +17,7 @@ mod schedules;
 mod seam;
 mod server;
 mod service;
+mod slow;
 mod stream;
 mod tabs;
 mod unread;

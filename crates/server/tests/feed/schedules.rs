@@ -8,7 +8,6 @@ use crate::{
     stream::{FACES, Stream},
     watch::within,
 };
-use serde_json::Value;
 use std::{
     net::SocketAddr,
     sync::{
@@ -106,7 +105,7 @@ impl Schedule {
         let acknowledged = workers.join_all().await.concat();
         let mut connection = Actor::connect(address).await;
         let wanted = State::of(&mut connection, &self.follower.user).await;
-        assert_holds(&wanted, &acknowledged);
+        wanted.assert_holds(&acknowledged);
         // A stream that nobody cut tells the rest of it.
         if let Some(mut live) = live {
             self.follower.follow_to(&mut live, &wanted).await;
@@ -166,16 +165,5 @@ async fn follow_in_pieces(
             return (cuts, bytes.is_none().then_some(stream));
         }
         cuts += 1;
-    }
-}
-
-/// Every message that was acknowledged, in a chat of this state, stands there at its place.
-fn assert_holds(state: &State, acknowledged: &[Value]) {
-    for message in acknowledged {
-        let chat = message["chat"].as_str().expect("a chat");
-        let seq = message["seq"].as_u64().and_then(|seq| usize::try_from(seq).ok()).expect("a seq");
-        if let Some(messages) = state.messages.get(chat) {
-            assert_eq!(messages.get(seq - 1), Some(message), "an acknowledged message");
-        }
     }
 }

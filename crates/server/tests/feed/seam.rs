@@ -84,8 +84,8 @@ fn start_writer(
         let (user, chat) = (format!("writer{number}"), format!("{READER}:writer{number}"));
         let mut sent = Vec::new();
         while !stop.load(Relaxed) {
-            let send = json!({"chat": chat, "sender": user, "text": "at full speed"});
-            let message = connection.post("/api/send", &send).await.expect("an answer").ok();
+            let request = json!({"chat": chat, "sender": user, "text": "at full speed"});
+            let message = connection.post("/api/send", &request).await.expect("an answer").ok();
             times.send_modify(|times| times.push(message["ts"].as_u64().expect("a time")));
             let read = json!({"chat": chat, "user": READER, "seq": message["seq"]});
             connection.post("/api/read", &read).await.expect("an answer").ok();

@@ -32,6 +32,8 @@ pub(crate) struct Wanted {
     pub(crate) watch: Vec<String>,
     /// The connection is cut after so many bytes.
     pub(crate) cut_after_bytes: Option<usize>,
+    /// The system takes in little of what the client does not read.
+    pub(crate) narrow: bool,
 }
 
 /// Why a stream has ended.
@@ -75,7 +77,8 @@ enum Stage {
 impl Wanted {
     /// A feed from now on.
     pub(crate) fn new(face: Face, user: &str) -> Self {
-        Self { face, user: user.into(), since: None, watch: Vec::new(), cut_after_bytes: None }
+        let (since, watch) = (None, Vec::new());
+        Self { face, user: user.into(), since, watch, cut_after_bytes: None, narrow: false }
     }
 
     /// The same from a place.
@@ -110,7 +113,7 @@ impl Wanted {
 impl Stream {
     /// Connects and asks for the feed.
     pub(crate) async fn open(address: SocketAddr, wanted: Wanted) -> Result<Self, End> {
-        let connection = Connection::open(address, wanted.cut_after_bytes).await;
+        let connection = Connection::open_narrow(address, wanted.cut_after_bytes, wanted.narrow).await;
         let mut connection = connection.map_err(|_| End::Cut(Broken::Ended))?;
         connection.write(wanted.request(true).as_bytes()).await?;
         Ok(Self { connection, wanted, waiting: VecDeque::new(), stage: Stage::Asked })
@@ -128,12 +131,6 @@ impl Stream {
                 Face::Poll => self.poll().await?,
             }
         }
-    }
-
-    /// Sends a frame, on a WebSocket that is open.
-    pub(crate) async fn send(&mut self, request: &Value) -> Result<(), End> {
-        let request = request.to_string();
-        Ok(self.connection.write(&frame::masked(frame::TEXT, request.as_bytes())).await?)
     }
 
     async fn open_with(&mut self, status: u16) -> Result<(), End> {

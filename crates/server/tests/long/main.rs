@@ -4,9 +4,19 @@
 //! which server and client share cannot hide. `CHINWAG_TEST_ROUNDS` says how often the random ones go round (5 unless
 //! set), `CHINWAG_TEST_SEED` which way; `CHINWAG_TEST_FULL=1` makes what cannot run a failure.
 
+#[path = "../feed/actor.rs"]
+mod actor;
 mod child;
+#[path = "../feed/connection.rs"]
+mod connection;
 mod disk;
 mod faulty_disk;
+mod feed;
+#[expect(dead_code, reason = "the tests of the feed need more of it")]
+#[path = "../feed/follower.rs"]
+mod follower;
+#[path = "../feed/frame.rs"]
+mod frame;
 mod http;
 mod io_error;
 mod kill;
@@ -17,5 +27,10 @@ mod random;
 mod readme;
 mod small_disk;
 mod stop;
+#[expect(dead_code, reason = "the tests of the feed need more of it")]
+#[path = "../feed/stream.rs"]
+mod stream;
 mod texts;
+#[path = "../feed/watch.rs"]
+mod watch;
 mod watchdog;
