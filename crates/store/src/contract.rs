@@ -45,6 +45,7 @@ macro_rules! contract_tests {
             marks_at_once_leave_the_furthest
             unread_counts_the_peers_messages_above_the_marker
             an_inbox_is_in_order_and_pages
+            an_inbox_shows_what_was_acknowledged
             a_catch_up_tells_each_thing_once_in_order
             a_catch_up_that_is_too_much_is_refused
             the_outlet_hears_everything_in_order_after_it_is_read

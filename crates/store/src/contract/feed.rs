@@ -172,6 +172,35 @@ pub async fn an_inbox_is_in_order_and_pages(backend: &dyn Backend) {
     assert_eq!(peer.entries.len(), 2);
 }
 
+/// Also an inbox that nobody has read before, and that many ask for at once while others write to its user.
+pub async fn an_inbox_shows_what_was_acknowledged(backend: &dyn Backend) {
+    let (_, store) = fresh(backend);
+    let tasks: Vec<_> = (0..16)
+        .map(|task| {
+            let store = store.clone();
+            tokio::spawn(async move {
+                for round in 0..30 {
+                    let (name, peer) = (format!("u{round}"), format!("t{task}"));
+                    let chat = format!("{name}:{peer}");
+                    for sent in 1..=3 {
+                        send(&*store, &chat, &peer).await;
+                        assert_eq!(unread(&*store, &name, &chat).await, sent, "{chat}");
+                    }
+                    marked(&*store, &chat, &name, Read, 2).await;
+                    assert_eq!(unread(&*store, &name, &chat).await, 1, "{chat}");
+                }
+            })
+        })
+        .collect();
+    for task in tasks {
+        tokio::time::timeout(WATCHDOG, task).await.expect("writers end").expect("no panic");
+    }
+    for round in 0..30 {
+        let page = store.inbox(inbox(&format!("u{round}"), 0, 1_000, None)).await.expect("an inbox");
+        assert_eq!((page.entries.len(), page.unread_total), (16, 16));
+    }
+}
+
 /// Each message, and each marker as it stands.
 pub async fn a_catch_up_tells_each_thing_once_in_order(backend: &dyn Backend) {
     let (_, store) = fresh(backend);

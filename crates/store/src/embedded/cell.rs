@@ -14,8 +14,12 @@ use std::{
 };
 use xxhash_rust::xxh3::Xxh3;
 
-/// Bytes that a chat takes in memory besides its messages and keys, about.
-const CELL_BYTES: usize = 400;
+/// Bytes that a chat takes in memory besides its messages and keys, its place in the cache among them, as measured.
+const CELL_BYTES: usize = 540;
+/// Bytes that a message takes here besides its own.
+const TAIL_MESSAGE_BYTES: usize = 32;
+/// Bytes that keys take before the first.
+const KEYS_BYTES: usize = 160;
 /// Bytes that a key takes, about: an entry of a hash map that is three quarters full.
 const KEY_BYTES: usize = 48;
 /// Below this many keys, old ones are not worth a look.
@@ -185,7 +189,7 @@ impl ChatCell {
         state.trim();
         let weight = state.weight();
         // Telling the cache costs a lookup, so small steps are told together.
-        let tell = weight > state.told_weight + state.told_weight / 4 || weight < state.told_weight / 2;
+        let tell = weight > state.told_weight + state.told_weight / 8 || weight < state.told_weight / 2;
         if tell {
             state.told_weight = weight;
         }
@@ -311,7 +315,9 @@ impl CellState {
     }
 
     fn weight(&self) -> usize {
-        CELL_BYTES + self.tail_bytes + self.keys.as_ref().map_or(0, |keys| keys.len() * KEY_BYTES)
+        let of_keys = |keys: &Keys| if keys.is_empty() { 0 } else { KEYS_BYTES + keys.len() * KEY_BYTES };
+        let keys = self.keys.as_ref().map_or(0, of_keys);
+        CELL_BYTES + self.tail_bytes + self.tail.len() * TAIL_MESSAGE_BYTES + keys
     }
 }
 

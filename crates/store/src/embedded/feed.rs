@@ -178,6 +178,9 @@ impl Missed {
     /// Reads the messages of chats that are not in memory, each up to its last, until it is too much.
     fn read(mut self, tables: &Tables, chats: Vec<(Chat, Seq)>) -> Result<Self, StoreError> {
         for (chat, last) in chats {
+            if !self.fits() {
+                break;
+            }
             for message in reader::backwards(tables, &chat, last) {
                 let message = message?;
                 if message.ts <= self.since || !self.fits() {
