@@ -44,6 +44,6 @@ pub use inbox::{Inbox, InboxBuilder, InboxEntry};
 pub use message::{Data, Message};
 pub use pull::{Page, PullBuilder};
 pub use retry::Retry;
-pub use send::{SendBuilder, Sent};
+pub use send::{SendBuilder, Sent, random_key};
 pub use subscription::{Subscription, Update};
 pub use verbs::{Marked, Presence};

@@ -72,8 +72,11 @@ impl<'a> IntoFuture for SendBuilder<'a> {
     }
 }
 
-/// A key that nobody else has: 128 random bits in hexadecimal.
-fn random_key() -> Result<String, ClientError> {
+/// A key that nobody else has: 128 random bits in hexadecimal. Give it to a send that you may want to repeat by yourself.
+///
+/// # Errors
+/// [`ClientError::Request`] where the system has no randomness.
+pub fn random_key() -> Result<String, ClientError> {
     let mut bytes = [0; 16];
     getrandom::fill(&mut bytes).map_err(|error| ClientError::Request(format!("no randomness: {error}")))?;
     Ok(format!("{:032x}", u128::from_be_bytes(bytes)))

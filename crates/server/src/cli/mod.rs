@@ -3,6 +3,7 @@
 //! Exit codes: 0 done, 1 the server refused or problems were found, 2 wrong use or it could not start.
 
 mod bench;
+mod chat;
 mod check;
 mod config;
 mod health;
@@ -10,6 +11,7 @@ mod output;
 mod pull;
 mod send;
 mod serve;
+mod tail;
 mod time;
 
 use crate::config::{Config, ConfigError, Flags, SERVER_VARIABLE};
@@ -23,6 +25,7 @@ Examples:
   chinwag                                     serve on http://127.0.0.1:8080, data in ./chinwag-data
   chinwag send apple:banana 'Hello!' --as apple
   chinwag pull apple:banana --reverse
+  chinwag chat apple:banana --as banana       talk, in the terminal
   chinwag config                              what is in force, and where each value came from
 
 `chinwag serve --help` describes every setting.";
@@ -51,6 +54,10 @@ enum Command {
     Send(send::SendArgs),
     /// Read the messages of a chat.
     Pull(pull::PullArgs),
+    /// Talk in a chat, in the terminal.
+    Chat(chat::ChatArgs),
+    /// Follow the feed of a user.
+    Tail(tail::TailArgs),
     /// Read a whole store and verify it; no server may have it open.
     Check(check::CheckArgs),
     /// Measure a server, and verify what it stored.
@@ -147,6 +154,8 @@ pub async fn run() -> ExitCode {
         Command::Serve { flags } => serve::run(&flags).await,
         Command::Send(args) => send::run(args).await,
         Command::Pull(args) => pull::run(args).await,
+        Command::Chat(args) => chat::run(args).await,
+        Command::Tail(args) => tail::run(args).await,
         Command::Check(args) => check::run(args),
         Command::Bench(args) => bench::run(args).await,
         Command::Health(args) => health::run(&args).await,

@@ -91,7 +91,7 @@ impl Printer {
         }
         for message in &page.messages {
             if self.json {
-                self.output.line(&serde_json::to_string(message).expect("a message is JSON"))?;
+                self.output.json(message)?;
             } else {
                 self.message(message)?;
             }

@@ -64,7 +64,7 @@ pub(super) async fn run(args: SendArgs) -> Result<(), CliError> {
     }
     let mut output = Output::new();
     if args.json {
-        output.line(&serde_json::to_string(message).expect("a message is JSON"))?;
+        output.json(message)?;
     } else {
         let (seq, chat, time) = (message.seq, escaped(&message.chat), utc(message.send_time));
         output.line(&format!("message {seq} of {chat}, stored {time}"))?;

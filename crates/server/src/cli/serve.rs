@@ -5,7 +5,7 @@ use crate::{
     config::{Flags, Settings},
     http::{self, App},
     hub,
-    lifecycle::{self, Shutdown, on_signals},
+    lifecycle::{self, Shutdown, on_signals, raise_descriptors},
     service::Service,
     telemetry,
 };
@@ -41,6 +41,7 @@ pub(super) async fn run(flags: &Flags) -> Result<(), CliError> {
     for warning in config.warnings() {
         tracing::warn!("{warning}");
     }
+    raise_descriptors(settings.connections_max);
     let cannot = |what: &str, error: io::Error| CliError::Usage(format!("{what}: {error}"));
     // The socket before the store: two servers by mistake then clash on what is quick to explain.
     let listener = bind(settings.listen)?;
@@ -155,6 +156,7 @@ fn store_options(settings: &Settings) -> embedded::Options {
         queue_max_bytes: mib(settings.queue_max_mib),
         disk_reserve_bytes: settings.disk_reserve_mib << 20,
         chat_cache_bytes: settings.chat_cache_mib << 20,
+        inbox_cache_bytes: settings.inbox_cache_mib << 20,
         block_cache_bytes: settings.block_cache_mib << 20,
         ..embedded::Options::default()
     }

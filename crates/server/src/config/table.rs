@@ -35,6 +35,7 @@ pub(crate) const SETTINGS: &[Setting] = &[
     of("queue_max_messages", number(1, 1_000_000)),
     of("queue_max_mib", number(1, 1 << 20)),
     of("chat_cache_mib", number(1, 1 << 20)),
+    of("inbox_cache_mib", number(1, 1 << 20)),
     of("block_cache_mib", number(1, 1 << 20)),
     of("head_timeout_s", number(1, 3_600)),
     of("idle_timeout_s", number(1, 86_400)),

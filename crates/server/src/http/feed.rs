@@ -64,6 +64,8 @@ pub(super) fn events(
     headers.insert(CONTENT_TYPE, HeaderValue::from_static("text/event-stream"));
     headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
     headers.insert(X_ACCEL_BUFFERING, HeaderValue::from_static("no"));
+    // A stream ends when its session does; the connection has no further use.
+    headers.insert(CONNECTION, HeaderValue::from_static("close"));
     Ok(reply)
 }
 

@@ -47,7 +47,7 @@ use std::{
 };
 use tokio::sync::Semaphore;
 
-/// A reply. One with `Connection: close` was given before the request's body was read to its end.
+/// A reply. One with `Connection: close` is a stream, or was given before the request's body was read to its end.
 pub type Reply = Response<Content>;
 
 /// How requests are taken.

@@ -176,8 +176,10 @@ impl Hub {
         {
             let mut shard = self.shard(user.as_str()).lock();
             if let Some(entry) = shard.get_mut(user) {
+                // One that was replaced is not there any more: the farewell was another's.
+                let there = entry.sessions.len();
                 entry.sessions.retain(|session| !of(session));
-                if entry.sessions.is_empty() && entry.leaving.is_none() {
+                if there > 0 && entry.sessions.is_empty() {
                     self.last_seen.put(user, self.clock.read().wall);
                     entry.leaving = Some(self.news.left(user.clone(), self.options.presence_grace));
                 }

@@ -1,17 +1,20 @@
 //! The server's life: it accepts connections, bounds their number and their time, and ends in order.
 //!
 //! Reading order: `shutdown` (who says when), `accept` (how connections come in), `connection` (one of them), `pulse`
-//! (what it is doing and until when), `socket` (how that is known). The end, here in [`run`], goes: readiness fails, no
-//! more is accepted, idle connections are closed, requests in flight are answered, the store is closed.
+//! (what it is doing and until when), `socket` (how that is known); `descriptors` (how many there can be). The end, here
+//! in [`run`], goes: readiness fails, every feed ends, no more is accepted, idle connections are closed, requests in
+//! flight are answered, the store is closed.
 //!
 //! **Architecture invariant:** this room knows neither routes nor JSON; it hands requests to an [`App`].
 
 mod accept;
 mod connection;
+mod descriptors;
 mod pulse;
 mod shutdown;
 mod socket;
 
+pub use descriptors::raise_descriptors;
 pub use shutdown::{Shutdown, Trigger, on_signals};
 
 use crate::http::App;

@@ -62,6 +62,8 @@ struct Telling {
     events: VecDeque<Event>,
     upto: Ts,
     recovered: bool,
+    /// Whether all of it was told, and what is left is how those stand whom the client watches.
+    told: bool,
     /// When a client that takes so slowly has fallen behind.
     until: Instant,
     /// The memory that counts until all is told.
@@ -154,21 +156,26 @@ impl Feed {
         }
     }
 
-    /// The next of what was missed, and `ready` after it, once; then nothing.
+    /// The next of what was missed, `ready` after it, once, and how those stand who are watched; then nothing.
     fn tell_missed(&mut self) -> Result<Option<Outgoing>, Close> {
         let epoch = self.epoch();
         let Stage::Telling(telling) = &mut self.stage else { return Ok(None) };
-        if let Some(event) = telling.events.pop_front() {
-            let in_time = Instant::now() <= telling.until;
-            return if in_time { Ok(Some(Outgoing::of(&event, epoch))) } else { Err(Close::FellBehind) };
+        loop {
+            if let Some(event) = telling.events.pop_front() {
+                let in_time = Instant::now() <= telling.until;
+                return if in_time { Ok(Some(Outgoing::of(&event, epoch))) } else { Err(Close::FellBehind) };
+            }
+            if std::mem::replace(&mut telling.told, true) {
+                return Ok(None);
+            }
+            self.told = telling.upto;
+            // How those whom it watches stand lives only for the moment: it comes after `ready`, and again where some of
+            // it may have been lost.
+            telling.events = self.session.watched().into_iter().map(Event::Presence).collect();
+            if !std::mem::replace(&mut self.ready, true) {
+                return Ok(Some(Outgoing::ready(FeedId { epoch, ts: telling.upto }, telling.recovered)));
+            }
         }
-        self.told = telling.upto;
-        if std::mem::replace(&mut self.ready, true) {
-            return Ok(None);
-        }
-        // How those whom it watches stand comes after `ready`: it lives only for the moment.
-        telling.events = self.session.watched().into_iter().map(Event::Presence).collect();
-        Ok(Some(Outgoing::ready(FeedId { epoch, ts: telling.upto }, telling.recovered)))
     }
 
     /// Once `ready` was told, what can't be told any more closes the session: the client comes back, and hears it then.
@@ -181,6 +188,7 @@ impl Feed {
             events: catch_up.events.unwrap_or_default().into(),
             upto: catch_up.upto,
             recovered,
+            told: false,
             until: Instant::now() + CATCH_UP_MAX_TIME,
             _held: held,
         }))

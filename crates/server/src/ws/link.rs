@@ -114,7 +114,8 @@ impl Link {
     pub(super) fn new(stream: TcpStream, unread: Bytes, talk: Talk, bounds: Bounds, times: Times) -> Self {
         Self {
             stream,
-            unread,
+            // Empty, it could still keep the buffer that it was cut from.
+            unread: if unread.is_empty() { Bytes::new() } else { unread },
             inbound: Inbound::default(),
             outbound: Outbound::default(),
             talk,

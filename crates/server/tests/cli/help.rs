@@ -6,7 +6,9 @@ use tempfile::tempdir;
 #[test]
 fn help_of_each_command() {
     let dir = tempdir().expect("a directory");
-    for command in ["", "serve", "send", "pull", "check", "bench", "health", "config", "completions"] {
+    for command in
+        ["", "serve", "send", "pull", "chat", "tail", "check", "bench", "health", "config", "completions"]
+    {
         let mut line = chinwag(dir.path(), []);
         line.args((!command.is_empty()).then_some(command)).arg("-h");
         let help = run(&mut line).expect(0);

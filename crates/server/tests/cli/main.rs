@@ -1,8 +1,11 @@
 //! The real executable as a person and a supervisor use it: settings, start, client commands, end.
 
 mod bench;
+mod chat;
 mod client;
 mod config;
 mod help;
 mod process;
 mod start;
+mod tail;
+mod terminal;

@@ -119,6 +119,33 @@ impl Running {
         }
     }
 
+    /// Waits until standard output holds a line with that, and gives the line.
+    pub(crate) fn out_line(&mut self, words: &str) -> String {
+        let begin = Instant::now();
+        loop {
+            if let Some(line) = self.out.lines().find(|line| line.contains(words)) {
+                return line.to_owned();
+            }
+            assert!(self.step(begin, words), "it ended without {words:?}:\n{}\n{}", self.out, self.err);
+        }
+    }
+
+    /// Writes that to its standard input, which was piped.
+    pub(crate) fn say(&mut self, words: &str) {
+        self.say_bytes(words.as_bytes());
+    }
+
+    /// Writes these bytes to its standard input, which was piped.
+    pub(crate) fn say_bytes(&mut self, bytes: &[u8]) {
+        let stdin = self.child.stdin.as_mut().expect("piped, and not ended");
+        stdin.write_all(bytes).and_then(|()| stdin.flush()).expect("it reads");
+    }
+
+    /// Ends its standard input.
+    pub(crate) fn hush(&mut self) {
+        drop(self.child.stdin.take());
+    }
+
     /// Waits for its end.
     pub(crate) fn end(mut self) -> Ended {
         let begin = Instant::now();
@@ -180,6 +207,15 @@ impl Server {
         let mut command = chinwag(self.directory.path(), args);
         command.env("CHINWAG_SERVER", &self.url);
         command
+    }
+
+    /// Starts it again where it was, once it was stopped.
+    pub(crate) fn start_again(url: &str, directory: tempfile::TempDir) -> Self {
+        let address = url.strip_prefix("http://").expect("an address");
+        let mut command = chinwag(directory.path(), ["--listen", address, "--disk-reserve-mib", "0"]);
+        let mut running = Running::start(command.stdin(Stdio::null()));
+        running.line("listening on ");
+        Self { running, url: url.to_owned(), directory }
     }
 
     /// Stops it as a supervisor does.

@@ -14,12 +14,12 @@ use std::io::ErrorKind;
 async fn since(server: &Server, face: usize, id: &str) -> (Vec<String>, String) {
     let query = format!("user=banana&since={id}&timeout=0");
     let mut texts = Vec::new();
-    let mut take = |event: &Value| match event["type"].as_str() {
-        Some("ready") => Some(event["id"].as_str().expect("an id").to_owned()),
-        _ => {
-            texts.push(event["message"]["text"].as_str().expect("a text").to_owned());
-            None
+    let mut take = |event: &Value| {
+        if event["type"] == "ready" {
+            return Some(event["id"].as_str().expect("an id").to_owned());
         }
+        texts.push(event["message"]["text"].as_str().expect("a text").to_owned());
+        None
     };
     let place = match face % 3 {
         0 => {

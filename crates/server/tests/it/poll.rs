@@ -14,7 +14,11 @@ async fn poll(server: &Server, query: &str) -> Value {
 /// Where the feed of `banana` stands.
 async fn place(server: &Server) -> String {
     let reply = poll(server, "user=banana&timeout=60").await;
-    assert_eq!((&reply["events"], &reply["recovered"]), (&json!([]), &json!(true)), "at once, though it may wait");
+    assert_eq!(
+        (&reply["events"], &reply["recovered"]),
+        (&json!([]), &json!(true)),
+        "at once, though it may wait"
+    );
     reply["since"].as_str().expect("an id").to_owned()
 }
 
@@ -27,13 +31,17 @@ async fn what_is_there_is_answered_at_once_and_whole() {
             server.ask(post("/api/send", hello(text))).await.ok();
         }
         let reply = poll(&server, &format!("user=banana&since={start}&timeout=60")).await;
-        let texts: Vec<_> =
-            reply["events"].as_array().expect("events").iter().map(|event| &event["message"]["text"]).collect();
+        let texts: Vec<_> = reply["events"]
+            .as_array()
+            .expect("events")
+            .iter()
+            .map(|event| &event["message"]["text"])
+            .collect();
         assert_eq!(texts, ["one", "two"]);
         assert_eq!(reply["since"], reply["events"][1]["id"], "{reply}");
         assert_eq!(reply["recovered"], true);
-        let next = poll(&server, &format!("user=banana&since={}&timeout=0", reply["since"].as_str().expect("id")));
-        let next = next.await;
+        let since = reply["since"].as_str().expect("an id");
+        let next = poll(&server, &format!("user=banana&since={since}&timeout=0")).await;
         assert_eq!((&next["events"], &next["since"]), (&json!([]), &reply["since"]));
         server.stop().await;
     }

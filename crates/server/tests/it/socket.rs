@@ -33,16 +33,15 @@ pub(crate) struct Socket {
 pub(crate) fn frame(first: u8, payload: impl AsRef<[u8]>) -> Vec<u8> {
     let (payload, mask) = (payload.as_ref(), [0xA5, 0x00, 0xFF, 0x3C]);
     let mut bytes = vec![first];
-    match payload.len() {
-        short @ 0..126 => bytes.push(0x80 | short as u8),
-        middle @ 126..65_536 => {
-            bytes.push(0xFE);
-            bytes.extend_from_slice(&(middle as u16).to_be_bytes());
-        }
-        long => {
-            bytes.push(0xFF);
-            bytes.extend_from_slice(&(long as u64).to_be_bytes());
-        }
+    let length = payload.len();
+    if let Ok(short @ 0..126) = u8::try_from(length) {
+        bytes.push(0x80 | short);
+    } else if let Ok(middle) = u16::try_from(length) {
+        bytes.push(0xFE);
+        bytes.extend_from_slice(&middle.to_be_bytes());
+    } else {
+        bytes.push(0xFF);
+        bytes.extend_from_slice(&(length as u64).to_be_bytes());
     }
     bytes.extend_from_slice(&mask);
     bytes.extend(payload.iter().zip(mask.iter().cycle()).map(|(byte, mask)| byte ^ mask));

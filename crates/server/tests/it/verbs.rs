@@ -78,7 +78,6 @@ async fn both_faces_answer_the_same() {
         assert_eq!(presence, json!({"users": {"apple": {"online": true}, "nobody": {"online": false}}}));
         let (_, inbox) = ask(verb("chats", json!({"user": "apple", "chat": "banana:apple"}))).await;
         assert_eq!((&inbox["unread_total"], &inbox["chats"][0]["read"]["apple"]), (&json!(0), &json!(2)));
-        drop(ask);
         server.stop_with(socket).await;
     }
 }

@@ -26,7 +26,9 @@ fn raw(bytes: &[u8]) -> Vec<u8> {
 
 #[tokio::test]
 async fn what_breaks_the_rules_ends_it_with_a_code() {
-    let server = Setup::memory().start().await;
+    let mut setup = Setup::memory();
+    setup.hub.presence_grace = Duration::ZERO;
+    let server = setup.start().await;
     let long = "x".repeat(BODY_MAX_BYTES + 1);
     for (bytes, code) in [
         (frame(BINARY, "{}"), 1003),
@@ -48,20 +50,16 @@ async fn what_breaks_the_rules_ends_it_with_a_code() {
         socket.write(&bytes).await;
         assert_eq!(socket.failed().await, code, "{:x?}", &bytes[..bytes.len().min(40)]);
     }
-    until_offline_now(&server).await;
+    until_offline(&server, "apple").await;
     server.stop().await;
-}
-
-/// Waits until every session of `apple` has ended: then nothing of a test is left.
-async fn until_offline_now(server: &Server) {
-    until_offline(server, "apple").await;
 }
 
 #[tokio::test]
 async fn a_message_may_come_in_parts_with_pings_between() {
     let server = Setup::memory().start().await;
     let mut socket = open(&server).await;
-    let request = json!({"id": 3, "op": "send", "chat": "a:b", "text": "g\u{fc}n", "sender": "a"}).to_string();
+    let request =
+        json!({"id": 3, "op": "send", "chat": "a:b", "text": "g\u{fc}n", "sender": "a"}).to_string();
     let (first, rest) = request.as_bytes().split_at(request.find('\u{fc}').expect("there") + 1);
     socket.write(frame(0x01, first)).await;
     socket.write(frame(PING, "still there?")).await;
@@ -97,8 +95,7 @@ async fn a_client_that_closes_is_answered_with_its_code() {
     let mut setup = Setup::memory();
     setup.hub.presence_grace = Duration::ZERO;
     let server = setup.start().await;
-    for (payload, answer) in
-        [(&b"\x03\xe8bye"[..], &b"\x03\xe8"[..]), (b"", b""), (b"\x0f\xa0", b"\x0f\xa0")]
+    for (payload, answer) in [(&b"\x03\xe8bye"[..], &b"\x03\xe8"[..]), (b"", b""), (b"\x0f\xa0", b"\x0f\xa0")]
     {
         let mut socket = open(&server).await;
         socket.write(frame(CLOSE, payload)).await;
@@ -107,7 +104,7 @@ async fn a_client_that_closes_is_answered_with_its_code() {
     }
     let socket = open(&server).await;
     drop(socket);
-    until_offline_now(&server).await;
+    until_offline(&server, "apple").await;
     server.stop().await;
 }
 
@@ -163,20 +160,15 @@ async fn messages_in_parts_are_bounded_over_all_connections() {
     let mut setup = Setup::memory();
     setup.http.bodies_max_bytes = 100_000;
     let server = setup.start().await;
-    let message = frame(TEXT, "x".repeat(90_000));
+    let part = "x".repeat(60_000);
     let mut first = open(&server).await;
-    first.write(&message[..50_000]).await;
-    // The server has seen that much once it has counted it, which is when another finds no room.
+    first.write(frame(0x01, &part)).await;
+    first.write(frame(PING, "")).await;
+    assert_eq!(first.frame().await, Some((PONG, Vec::new())), "the part before it is counted");
     let mut other = open(&server).await;
-    let code = within("the other to be refused", async {
-        loop {
-            other.write(&message[..50_000]).await;
-            break other.failed().await;
-        }
-    })
-    .await;
-    assert!(code == 1013, "{code}");
-    first.write(&message[50_000..]).await;
+    other.write(frame(0x01, &part)).await;
+    assert_eq!(other.failed().await, 1013);
+    first.write(frame(0x80, "")).await;
     assert_eq!(first.reply().await["status"], 400);
     server.stop_with(first).await;
 }
@@ -190,7 +182,8 @@ async fn nothing_more_is_read_while_a_request_is_served_and_events_flow() {
     socket.write(frame(TEXT, send)).await;
     stage.arrival().await;
     // Far more than the kernels hold.
-    let presence = frame(TEXT, format!(r#"{{"id":2,"op":"presence","user":"apple","x":"{}"}}"#, "x".repeat(60_000)));
+    let presence =
+        frame(TEXT, format!(r#"{{"id":2,"op":"presence","user":"apple","x":"{}"}}"#, "x".repeat(60_000)));
     let typing = post("/api/typing", r#"{"chat":"apple:banana","user":"banana"}"#);
     let mut connection = server.connect().await;
     let flood = async {

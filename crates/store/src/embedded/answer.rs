@@ -5,6 +5,7 @@
 
 use super::{
     cell::ChatCell,
+    failure::Failure,
     head::Head,
     overlay::Overlay,
     queue::{Outcome, Reply},
@@ -12,9 +13,12 @@ use super::{
 };
 use crate::{Appended, Outlet, StoreError};
 use chinwag_model::{Chat, Event, Marked, Message, Ts};
-use std::sync::{
-    Arc, OnceLock,
-    atomic::{AtomicU64, Ordering::Release},
+use std::{
+    panic::{AssertUnwindSafe, catch_unwind},
+    sync::{
+        Arc, OnceLock,
+        atomic::{AtomicU64, Ordering::Release},
+    },
 };
 use tokio::sync::mpsc::UnboundedReceiver;
 
@@ -68,13 +72,17 @@ pub(super) struct Answers {
     /// The time up to which every read shows everything.
     pub(super) horizon: Arc<AtomicU64>,
     pub(super) outlet: Arc<OnceLock<Arc<dyn Outlet>>>,
+    pub(super) failure: Failure,
 }
 
 impl Answers {
-    /// Runs until the committer has ended.
+    /// Runs until the committer has ended. A defect here or in the outlet fails the store: from then on not every read
+    /// would show everything.
     pub(super) async fn run(mut self) {
         while let Some(done) = self.durable.recv().await {
-            self.make_known(&done);
+            if catch_unwind(AssertUnwindSafe(|| self.make_known(&done))).is_err() {
+                return self.failure.set("the task that makes known what is on disk has panicked");
+            }
             done.into_iter().for_each(Done::succeed);
         }
     }

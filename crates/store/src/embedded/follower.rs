@@ -131,3 +131,57 @@ pub(super) fn replay(tables: &Tables, upto: Ts) -> Result<(Overlay, Ts), StoreEr
     }
     Ok((overlay, derived))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{contract::user, embedded::Options};
+
+    fn follower() -> (tempfile::TempDir, Follower) {
+        let dir = tempfile::tempdir().expect("a directory");
+        let follower = Follower {
+            overlay: Arc::new(Overlay::new(Ts(0))),
+            tables: Tables::open(&dir.path().join("db"), &Options::default()).expect("opened"),
+            failure: Failure::none(),
+            derived: Arc::default(),
+        };
+        (dir, follower)
+    }
+
+    fn heads() -> Vec<(Chat, Head)> {
+        let chat = |n| Chat::parse(&format!("a:b{n}")).expect("a chat").0;
+        let head = |n| Head { last: chinwag_model::Seq(1), last_ts: Ts(n), changed: Ts(n), ..Head::EMPTY };
+        (1..=3 * BATCH_ROWS as u64).map(|n| (chat(n), head(n))).collect()
+    }
+
+    #[test]
+    fn rows_are_written_in_batches_and_then_the_time_that_they_show() {
+        let (_dir, follower) = follower();
+        let (overlay, tables, derived) =
+            (follower.overlay.clone(), follower.tables.clone(), follower.derived.clone());
+        let heads = heads();
+        let upto = Ts(heads.len() as u64);
+        overlay.put(&heads, upto);
+        overlay.end();
+        follower.run();
+        assert_eq!((derived.load(Relaxed), derived_upto(&tables)), (upto.0, Ok(upto)));
+        assert!(overlay.of_user("a").is_empty());
+        let mut rows = reader::inbox(&tables, &user("a")).expect("read");
+        rows.sort_by_key(|(_, _, head)| head.changed);
+        let expected = heads.iter().map(|(chat, head)| (chat.clone(), Side::First, *head));
+        assert!(rows.into_iter().eq(expected));
+        let of_peer = reader::inbox(&tables, &user("b7")).expect("read");
+        assert_eq!(of_peer, [(heads[6].0.clone(), Side::Second, heads[6].1)]);
+    }
+
+    #[test]
+    fn a_store_that_has_failed_is_left_alone() {
+        let (_dir, follower) = follower();
+        let (overlay, tables) = (follower.overlay.clone(), follower.tables.clone());
+        overlay.put(&heads(), Ts(9));
+        overlay.end();
+        follower.failure.set("the test says so");
+        follower.run();
+        assert_eq!((derived_upto(&tables), tables.inbox.is_empty().expect("read")), (Ok(Ts(0)), true));
+    }
+}

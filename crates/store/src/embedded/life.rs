@@ -128,6 +128,7 @@ impl Inner {
             users: self.users.clone(),
             horizon: self.horizon.clone(),
             outlet: self.outlet.clone(),
+            failure: self.failure.clone(),
         };
         let follower = Follower {
             overlay: self.overlay.clone(),

@@ -1,13 +1,21 @@
 //! Inboxes, marks and catch-ups of the embedded store: what a kill leaves, and its bounds.
 
 use crate::backends::Embedded;
-use chinwag_model::{InboxPage, ManualClock, MarkerKind, Ts};
+use chinwag_model::{Direction, Event, InboxPage, ManualClock, MarkerKind, Ts};
 use chinwag_store::{
-    CatchUp, Store, StoreError,
-    contract::{Backend, START, draft, inbox, mark, user},
+    CatchUp, Outlet, Store, StoreError,
+    contract::{Backend, START, draft, inbox, mark, query, user},
     embedded::{EmbeddedStore, Options, check},
 };
-use std::{fs, path::Path, sync::Arc};
+use futures_util::FutureExt;
+use std::{
+    fs,
+    path::Path,
+    sync::{
+        Arc, OnceLock, Weak,
+        atomic::{AtomicUsize, Ordering::Relaxed},
+    },
+};
 
 fn clock() -> Arc<ManualClock> {
     Arc::new(ManualClock::at(START))
@@ -132,4 +140,86 @@ async fn a_full_queue_refuses_marks_too() {
     assert!(furthest > 0 && busy > 0, "{furthest}, {busy} busy");
     let page = store.inbox(inbox("b", 0, 10, None)).await.expect("an inbox");
     assert_eq!(page.unread_total, 300 - furthest);
+}
+
+/// Reads, at the moment that it is told, what it is told of; whatever is in memory is answered at once.
+#[derive(Default)]
+struct Reads {
+    store: OnceLock<Weak<EmbeddedStore>>,
+    told: AtomicUsize,
+}
+
+impl Outlet for Reads {
+    fn committed(&self, events: Vec<Event>) {
+        let store = self.store.get().and_then(Weak::upgrade).expect("the store is there");
+        let now = store.catch_up(user("a"), None).now_or_never().expect("at once").expect("caught up");
+        let last = events.last().and_then(Event::ts).expect("told of something");
+        assert_eq!(now.upto, last);
+        let since = events.first().and_then(Event::ts).expect("told of something");
+        let caught = store.catch_up(user("a"), Some(Ts(since.0 - 1))).now_or_never().expect("at once");
+        let caught = caught.expect("caught up").events.expect("not too much");
+        let missing = |event: &&Event| matches!(event, Event::Message(_)) && !caught.contains(event);
+        assert_eq!(events.iter().find(missing), None);
+        let page = store.inbox(inbox("a", 0, 10, None)).now_or_never().expect("at once").expect("an inbox");
+        assert!(page.entries[0].last.ts <= last);
+        for event in &events {
+            if let Event::Message(message) = event {
+                let query = query(message.chat.as_str(), message.seq.0, Direction::Reverse, 1);
+                let page = store.page(query).now_or_never().expect("at once").expect("a page");
+                assert_eq!(page.messages, std::slice::from_ref(message));
+            }
+        }
+        self.told.fetch_add(events.len(), Relaxed);
+    }
+}
+
+/// Every read shows what the outlet is told of, by then.
+#[tokio::test(flavor = "multi_thread")]
+async fn what_the_outlet_is_told_of_is_shown_by_every_read() {
+    let backend = Embedded::new();
+    let store = backend.store(clock());
+    let reads = Arc::<Reads>::default();
+    store.publish_to(reads.clone());
+    assert!(reads.store.set(Arc::downgrade(&store)).is_ok());
+    // From here on the inbox is in memory.
+    store.inbox(inbox("a", 0, 10, None)).await.expect("an inbox");
+    let tasks: Vec<_> = (0..3)
+        .map(|task| {
+            let store = store.clone();
+            tokio::spawn(async move {
+                let chat = format!("a:b{task}");
+                for _ in 0..50 {
+                    let sent = store.append(draft(&chat, "a", "x")).await.expect("stored").message;
+                    let seq = sent.seq.0;
+                    store.mark(mark(&chat, &chat[2..], MarkerKind::Read, seq)).await.expect("marked");
+                }
+            })
+        })
+        .collect();
+    for task in tasks {
+        task.await.expect("no panic");
+    }
+    // Each message, and two markers for it: had it not been so, the task that tells would have ended, and nobody been answered.
+    assert_eq!(reads.told.load(Relaxed), 3 * 50 * 3);
+}
+
+struct Panics;
+
+impl Outlet for Panics {
+    fn committed(&self, _events: Vec<Event>) {
+        panic!("as planned");
+    }
+}
+
+/// What is on disk and can't be told has an unknown outcome, and nothing comes after it.
+#[tokio::test(flavor = "multi_thread")]
+async fn an_outlet_that_panics_fails_the_store() {
+    let backend = Embedded::new();
+    let store = backend.store(clock());
+    store.publish_to(Arc::new(Panics));
+    let sent = store.append(draft("a:b", "a", "x")).await;
+    assert!(matches!(sent, Err(StoreError::OutcomeUnknown(_))), "{sent:?}");
+    let reason = tokio::time::timeout(std::time::Duration::from_mins(1), store.failed());
+    assert!(reason.await.expect("the store fails").contains("panicked"));
+    assert!(matches!(store.ready(), Err(StoreError::Unavailable(_))));
 }
