@@ -1,6 +1,6 @@
 //! One HTTP/1.1 connection: writes a request, reads its whole reply. Knows no verbs.
 
-use crate::Failure;
+use crate::{BenchError, Failure, Server};
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
     net::TcpStream,
@@ -27,6 +27,15 @@ pub(crate) struct Reply<'a> {
 }
 
 impl Connection {
+    /// Connects before there is a load, where it must be possible.
+    pub(crate) async fn open(server: &Server) -> Result<Self, BenchError> {
+        let connected = TcpStream::connect(server.address()).await;
+        let connected = connected.and_then(|stream| stream.set_nodelay(true).map(|()| stream));
+        let stream =
+            connected.map_err(|why| BenchError::Connect { server: server.authority().to_owned(), why })?;
+        Ok(Self::new(stream))
+    }
+
     pub(crate) fn new(stream: TcpStream) -> Self {
         Self { stream, buffer: Vec::with_capacity(8 * 1024), closing: false }
     }

@@ -44,13 +44,23 @@ impl Chats {
     }
 }
 
+/// Which of a chat's users send.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Senders {
+    /// The two take turns.
+    Both,
+    /// The first alone, the other listens.
+    First,
+}
+
 /// The texts and requests of one run.
 #[derive(Debug)]
-pub struct Content {
+pub(crate) struct Content {
     run: u64,
     chats: Chats,
     text_bytes: usize,
     keyed: bool,
+    senders: Senders,
     authority: String,
     pool: Vec<u8>,
     next_send: AtomicU64,
@@ -61,7 +71,13 @@ impl Content {
     ///
     /// # Errors
     /// [`BenchError::Plan`] without a chat, [`BenchError::Unfit`] without randomness.
-    pub fn new(server: &Server, chats: Chats, text_bytes: usize, keyed: bool) -> Result<Self, BenchError> {
+    pub(crate) fn new(
+        server: &Server,
+        chats: Chats,
+        text_bytes: usize,
+        keyed: bool,
+        senders: Senders,
+    ) -> Result<Self, BenchError> {
         if chats.count() == 0 {
             return Err(BenchError::Plan("there must be at least one chat".into()));
         }
@@ -70,11 +86,11 @@ impl Content {
         let letters = b"abcdefghijklmnopqrstuvwxyz      ";
         let pool = (0..POOL_BYTES).map(|_| letters[rng.below(32) as usize]).collect();
         let authority = server.authority().to_owned();
-        Ok(Self { run, chats, text_bytes, keyed, authority, pool, next_send: AtomicU64::new(0) })
+        Ok(Self { run, chats, text_bytes, keyed, senders, authority, pool, next_send: AtomicU64::new(0) })
     }
 
     /// The chats of the load.
-    pub fn chats(&self) -> &Chats {
+    pub(crate) fn chats(&self) -> &Chats {
         &self.chats
     }
 
@@ -92,7 +108,7 @@ impl Content {
         body.extend_from_slice(br#"","text":""#);
         self.write_text(body, number);
         body.extend_from_slice(br#"","sender":""#);
-        self.write_user(body, chat, sender(number));
+        self.write_user(body, chat, self.senders.of(number));
         if self.keyed {
             body.extend_from_slice(br#"","key":""#);
             self.write_identity(body, number);
@@ -153,7 +169,7 @@ impl Content {
         let key = message.key.as_deref().map(str::as_bytes) == self.keyed.then_some(scratch.as_slice());
         text && key
             && message.chat == self.chats.name(chat)
-            && message.sender == self.user(chat, sender(number))
+            && message.sender == self.user(chat, self.senders.of(number))
     }
 
     /// The number of the send of this run that a text came from; `None` for any other text.
@@ -164,7 +180,7 @@ impl Content {
     }
 
     /// Writes the text of a send.
-    pub fn write_text(&self, out: &mut Vec<u8>, number: u64) {
+    pub(crate) fn write_text(&self, out: &mut Vec<u8>, number: u64) {
         self.write_identity(out, number);
         let mut left = self.text_bytes - TEXT_MIN_BYTES;
         let mut at =
@@ -178,7 +194,7 @@ impl Content {
     }
 
     /// Writes the key of a send.
-    pub fn write_identity(&self, out: &mut Vec<u8>, number: u64) {
+    pub(crate) fn write_identity(&self, out: &mut Vec<u8>, number: u64) {
         for byte in [self.run, number].iter().flat_map(|word| word.to_be_bytes()) {
             for half in [byte >> 4, byte & 15] {
                 out.push(b"0123456789abcdef"[usize::from(half)]);
@@ -215,7 +231,8 @@ impl Content {
         }
     }
 
-    fn user(&self, chat: u32, side: Side) -> String {
+    /// The name of a user of a chat.
+    pub(crate) fn user(&self, chat: u32, side: Side) -> String {
         match &self.chats {
             Chats::One(one) => one.user(side).to_owned(),
             Chats::Numbered(_) => format!("u{chat:08}{}", if side == Side::First { 'a' } else { 'b' }),
@@ -223,14 +240,26 @@ impl Content {
     }
 }
 
-/// The two users take turns.
-fn sender(number: u64) -> Side {
-    if number.is_multiple_of(2) { Side::First } else { Side::Second }
+impl Senders {
+    /// Who sends the send of this number.
+    fn of(self, number: u64) -> Side {
+        match self {
+            Self::Both if !number.is_multiple_of(2) => Side::Second,
+            Self::Both | Self::First => Side::First,
+        }
+    }
 }
 
 fn write_escaped(out: &mut Vec<u8>, text: &str) {
     let quoted = serde_json::to_vec(text).expect("a string always serializes");
     out.extend_from_slice(&quoted[1..quoted.len() - 1]);
+}
+
+/// A text as a query string has it.
+pub(crate) fn percent_encoded(text: &str) -> String {
+    let mut out = Vec::with_capacity(text.len());
+    write_percent_encoded(&mut out, text);
+    String::from_utf8(out).expect("ASCII")
 }
 
 fn write_percent_encoded(out: &mut Vec<u8>, text: &str) {
@@ -254,6 +283,19 @@ impl Buffer {
     /// The whole request, once written.
     pub(crate) fn bytes(&self) -> &[u8] {
         &self.head
+    }
+
+    /// Writes a `POST` of this JSON.
+    pub(crate) fn write_post(&mut self, path: &str, json: &str, authority: &str) {
+        self.body.clear();
+        self.body.extend_from_slice(json.as_bytes());
+        self.finish("POST", path, authority);
+    }
+
+    /// Writes a `GET`.
+    pub(crate) fn write_get(&mut self, path: &str, authority: &str) {
+        self.head.clear();
+        write!(self.head, "GET {path} HTTP/1.1\r\nhost: {authority}\r\n\r\n").expect("a vector");
     }
 
     fn finish(&mut self, method: &str, path: &str, authority: &str) {

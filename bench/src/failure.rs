@@ -38,6 +38,10 @@ pub enum Failure {
     Timeout,
     /// What came is not HTTP as the generator speaks it.
     NotHttp(&'static str),
+    /// What came is not the frames of a WebSocket as the generator speaks it.
+    NotFrames(&'static str),
+    /// The server closed a WebSocket, with this code.
+    Closed(u16),
     /// The server refused.
     Status {
         /// The HTTP status.
@@ -54,7 +58,7 @@ pub enum Failure {
 impl Failure {
     /// Whether the server answered with something that is not true, rather than failing to serve.
     pub fn is_wrong(&self) -> bool {
-        matches!(self, Self::Wrong(_) | Self::NotHttp(_))
+        matches!(self, Self::Wrong(_) | Self::NotHttp(_) | Self::NotFrames(_))
     }
 }
 
@@ -65,6 +69,8 @@ impl fmt::Display for Failure {
             Self::Broken(kind) => write!(f, "connection broken: {kind}"),
             Self::Timeout => write!(f, "no whole reply in time"),
             Self::NotHttp(what) => write!(f, "not HTTP: {what}"),
+            Self::NotFrames(what) => write!(f, "not a WebSocket: {what}"),
+            Self::Closed(code) => write!(f, "session closed with {code}"),
             Self::Status { status, code } if code.is_empty() => write!(f, "status {status}"),
             Self::Status { status, code } => write!(f, "status {status} {code}"),
             Self::Wrong(what) => write!(f, "wrong reply: {what}"),

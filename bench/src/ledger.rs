@@ -2,7 +2,7 @@
 
 /// A send that the server acknowledged.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub struct Acked {
+pub(crate) struct Acked {
     /// Which chat, by its number.
     pub(crate) chat: u32,
     /// Its position in the chat.
@@ -36,4 +36,11 @@ impl Ledger {
         *highest = acked.seq.max(*highest);
         self.acked.push(acked);
     }
+}
+
+/// The part of a sorted list that is of one chat.
+pub(crate) fn of_chat(acked: &[Acked], chat: u32) -> &[Acked] {
+    let from = acked.partition_point(|acked| acked.chat < chat);
+    let to = acked.partition_point(|acked| acked.chat <= chat);
+    &acked[from..to]
 }

@@ -5,9 +5,11 @@ use crate::{
     choice::Chooser,
     connection::Connection,
     content::Buffer,
+    dues::Dues,
     ledger::Acked,
     pace::Arrivals,
     process::ProcessId,
+    report::process_report,
     tally::Tally,
     worker::{Window, Worker},
 };
@@ -31,7 +33,7 @@ const CONNECT_MAX: Duration = Duration::from_secs(5);
 
 /// What a load came to.
 #[derive(Debug)]
-pub struct Measured {
+pub(crate) struct Measured {
     pub(crate) tally: Tally,
     /// How long it was measured.
     pub(crate) lasted: Duration,
@@ -41,7 +43,7 @@ pub struct Measured {
 
 impl Measured {
     /// Requests answered well a second, of all kinds, within the measured time.
-    pub fn rate(&self) -> f64 {
+    pub(crate) fn rate(&self) -> f64 {
         let completed: u64 = self.tally.ops.iter().map(|op| op.completed).sum();
         #[expect(clippy::cast_precision_loss, reason = "exact below 2^53")]
         let completed = completed as f64;
@@ -49,37 +51,40 @@ impl Measured {
     }
 
     /// Requests that failed, of every kind.
-    pub fn failed(&self) -> u64 {
+    pub(crate) fn failed(&self) -> u64 {
         self.tally.failures.values().sum()
     }
 
     /// How many of these were answered with something that is not true.
-    pub fn wrong(&self) -> u64 {
+    pub(crate) fn wrong(&self) -> u64 {
         self.tally.failures.iter().filter(|(failure, _)| failure.is_wrong()).map(|(_, count)| count).sum()
     }
 
+    /// Requests answered well, the warm-up's among them.
+    pub(crate) fn succeeded(&self) -> u64 {
+        self.tally.ops.iter().map(|op| op.succeeded).sum()
+    }
+
     /// Processor time of the server a request that was answered well, in microseconds, where it was watched.
-    pub fn cpu_us_per_request(&self) -> Option<f64> {
-        let (before, after) = self.usage?;
-        let requests: u64 = self.tally.ops.iter().map(|op| op.succeeded).sum();
-        #[expect(clippy::cast_precision_loss, reason = "exact below 2^53")]
-        let requests = requests.max(1) as f64;
-        Some(after.cpu.saturating_sub(before.cpu).as_secs_f64() * 1e6 / requests)
+    pub(crate) fn cpu_us_per_request(&self) -> Option<f64> {
+        Some(process_report(self.usage?, self.succeeded(), 0).cpu_us_per_request)
     }
 
     /// What was acknowledged, given up for the verification.
-    pub fn take_acked(&mut self) -> Vec<Acked> {
+    pub(crate) fn take_acked(&mut self) -> Vec<Acked> {
         std::mem::take(&mut self.tally.ledger.acked)
     }
 }
 
-/// Puts the planned load on the server. `bar` is moved along; a hidden one shows nothing.
+/// Puts the planned load on the server. `dues` are told when each send was to start, for those who wait for what it
+/// sends; `bar` is moved along; a hidden one shows nothing.
 ///
 /// # Errors
 /// [`BenchError`] where the load could not begin. What fails later is counted.
-pub async fn load(
+pub(crate) async fn load(
     plan: &Arc<Plan>,
     content: &Arc<Content>,
+    dues: Option<&Arc<Dues>>,
     server: Option<ProcessId>,
     bar: &ProgressBar,
 ) -> Result<Measured, BenchError> {
@@ -89,6 +94,9 @@ pub async fn load(
     let start = Instant::now() + HEAD_START;
     let measured_from = start + plan.warm_up;
     let window = Window { start, measured_from, end: measured_from + plan.measured() };
+    if let Some(dues) = dues {
+        dues.begin(window);
+    }
     let done = Arc::new(AtomicU64::new(0));
     let mut results = JoinSet::new();
     for (thread, streams) in split(streams, plan.threads).into_iter().enumerate() {
@@ -96,6 +104,7 @@ pub async fn load(
         let part = Part {
             plan: plan.clone(),
             content: content.clone(),
+            dues: dues.cloned(),
             window,
             thread,
             streams,
@@ -133,6 +142,7 @@ pub async fn load(
 struct Part {
     plan: Arc<Plan>,
     content: Arc<Content>,
+    dues: Option<Arc<Dues>>,
     window: Window,
     thread: usize,
     streams: Vec<Option<StdStream>>,
@@ -164,6 +174,7 @@ impl Part {
                 let worker = Worker {
                     plan: plan.clone(),
                     content: self.content.clone(),
+                    dues: self.dues.clone(),
                     tally: tally.clone(),
                     window: self.window,
                     chooser: Chooser::new(self.content.chats().count(), plan.skew),

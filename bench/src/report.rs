@@ -1,9 +1,9 @@
 //! A whole run: prepare, load, verify, and what it came to.
 
 use crate::{
-    BenchError, Content, Plan, Verification, Which, Work,
+    BenchError, Content, Deliveries, Plan, Usage, Verification, Which, Work,
     connection::Connection,
-    content::{Buffer, Chats},
+    content::{Buffer, Chats, Senders},
     load::{Measured, load},
     process::ProcessId,
     reply,
@@ -14,10 +14,9 @@ use chinwag_model::limits::PAGE_DEFAULT_MESSAGES;
 use indicatif::ProgressBar;
 use serde::Serialize;
 use std::{collections::BTreeMap, sync::Arc};
-use tokio::net::TcpStream;
 
 /// What a run came to.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Default, Serialize)]
 pub struct Report {
     /// The load, in a sentence.
     pub load: String,
@@ -33,14 +32,18 @@ pub struct Report {
     pub wrong: u64,
     /// What was found of the sends that were acknowledged.
     pub verification: Verification,
+    /// What was found of the deliveries that were due; `None` where nobody listened.
+    pub deliveries: Option<Deliveries>,
     /// What the server's process used.
     pub process: Option<ProcessReport>,
+    /// Figures of this kind of run alone, by name, the unit last in it.
+    pub figures: BTreeMap<&'static str, f64>,
 }
 
 /// One kind of request. Latencies are in milliseconds.
 #[derive(Debug, Clone, Serialize)]
 pub struct OpReport {
-    /// `send`, `pull` or `noop`.
+    /// What was asked for, such as `send`.
     pub name: String,
     /// Requests whose latency was measured.
     pub measured: u64,
@@ -80,7 +83,8 @@ pub struct ProcessReport {
 impl Report {
     /// Whether what the server said and kept is true. Failures to serve are told apart, in `failed`.
     pub fn verified(&self) -> bool {
-        self.wrong == 0 && self.verification.passed()
+        let delivered = self.deliveries.as_ref().is_none_or(Deliveries::passed);
+        self.wrong == 0 && self.verification.passed() && delivered
     }
 }
 
@@ -95,10 +99,10 @@ pub async fn run(
     bar: &ProgressBar,
 ) -> Result<Report, BenchError> {
     plan.check()?;
-    let content = Arc::new(Content::new(&plan.server, chats, plan.text_bytes, plan.keyed)?);
+    let content = Arc::new(Content::new(&plan.server, chats, plan.text_bytes, plan.keyed, Senders::Both)?);
     prepare(&plan, &content).await?;
     let plan = Arc::new(plan);
-    let mut measured = load(&plan, &content, server, bar).await?;
+    let mut measured = load(&plan, &content, None, server, bar).await?;
     let acked = measured.take_acked();
     bar.set_message("reading back what was acknowledged");
     let verification = verify(&plan.server, &content, acked, bar).await?;
@@ -111,10 +115,8 @@ pub(crate) async fn prepare(plan: &Plan, content: &Content) -> Result<(), BenchE
     if !matches!(plan.work, Work::Verbs { pulls: Which::Hot, sends, .. } if sends < 1.0) {
         return Ok(());
     }
-    let stream = TcpStream::connect(plan.server.address())
-        .await
-        .map_err(|why| BenchError::Connect { server: plan.server.authority().to_owned(), why })?;
-    let (mut connection, mut request, mut scratch) = (Connection::new(stream), Buffer::default(), Vec::new());
+    let mut connection = Connection::open(&plan.server).await?;
+    let (mut request, mut scratch) = (Buffer::default(), Vec::new());
     for _ in 0..=PAGE_DEFAULT_MESSAGES {
         let number = content.number();
         content.write_send(&mut request, "/api/send", 0, number);
@@ -128,23 +130,25 @@ pub(crate) async fn prepare(plan: &Plan, content: &Content) -> Result<(), BenchE
     Ok(())
 }
 
-fn report(plan: &Plan, measured: &Measured, verification: Verification) -> Report {
+pub(crate) fn report(plan: &Plan, measured: &Measured, verification: Verification) -> Report {
     let tally = &measured.tally;
     let seconds = measured.lasted.as_secs_f64();
+    let sends = tally.ops[Op::Send as usize].succeeded;
     let used = Op::ALL.into_iter().filter(|&op| tally.ops[op as usize].succeeded > 0);
     Report {
         load: plan.describe(),
         seconds,
-        ops: used.map(|op| op_report(op, &tally.ops[op as usize], seconds)).collect(),
+        ops: used.map(|op| op_report(op.name(), &tally.ops[op as usize], seconds)).collect(),
         failures: tally.failures.iter().map(|(failure, count)| (failure.to_string(), *count)).collect(),
         failed: measured.failed(),
         wrong: measured.wrong(),
         verification,
-        process: process_report(measured),
+        process: measured.usage.map(|usage| process_report(usage, measured.succeeded(), sends)),
+        ..Report::default()
     }
 }
 
-fn op_report(op: Op, tally: &OpTally, seconds: f64) -> OpReport {
+pub(crate) fn op_report(name: &str, tally: &OpTally, seconds: f64) -> OpReport {
     let at = |percentile| ms(tally.latencies.value_at_percentile(percentile));
     // Ten points for each factor of ten by which fewer requests are slower, as far as there are requests.
     let steps = f64::from(u32::try_from(tally.latencies.len()).unwrap_or(u32::MAX)).max(1.0).log10() * 10.0;
@@ -154,7 +158,7 @@ fn op_report(op: Op, tally: &OpTally, seconds: f64) -> OpReport {
         .map(|(_, tenths)| 100.0 * (1.0 - 10_f64.powf(-tenths / 10.0)))
         .map(|percentile| (percentile, at(percentile)));
     OpReport {
-        name: op.name().into(),
+        name: name.into(),
         measured: tally.latencies.len(),
         rate_per_s: float(tally.completed) / seconds,
         mean_ms: tally.latencies.mean() / 1_000.0,
@@ -168,23 +172,23 @@ fn op_report(op: Op, tally: &OpTally, seconds: f64) -> OpReport {
     }
 }
 
-fn process_report(measured: &Measured) -> Option<ProcessReport> {
-    let (before, after) = measured.usage?;
-    let sends = measured.tally.ops[Op::Send as usize].succeeded;
+/// What a process used for so many requests, so many of them sends.
+pub(crate) fn process_report((before, after): (Usage, Usage), requests: u64, sends: u64) -> ProcessReport {
     let written = float(after.written_bytes.saturating_sub(before.written_bytes));
-    Some(ProcessReport {
+    let cpu = after.cpu.saturating_sub(before.cpu);
+    ProcessReport {
         rss_before_mib: float(before.rss_bytes) / f64::from(1 << 20),
         rss_after_mib: float(after.rss_bytes) / f64::from(1 << 20),
-        cpu_us_per_request: measured.cpu_us_per_request()?,
+        cpu_us_per_request: cpu.as_secs_f64() * 1e6 / float(requests.max(1)),
         written_bytes_per_send: (sends > 0).then(|| written / float(sends)),
-    })
+    }
 }
 
-fn ms(microseconds: u64) -> f64 {
+pub(crate) fn ms(microseconds: u64) -> f64 {
     float(microseconds) / 1_000.0
 }
 
 #[expect(clippy::cast_precision_loss, reason = "exact below 2^53, and only told to people")]
-fn float(number: u64) -> f64 {
+pub(crate) fn float(number: u64) -> f64 {
     number as f64
 }

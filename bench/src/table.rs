@@ -1,6 +1,6 @@
 //! Reports as tables for people.
 
-use crate::{Comparison, Report, Verification};
+use crate::{Comparison, Deliveries, Report, Verification};
 use std::fmt::Write as _;
 
 /// A report as lines of text.
@@ -9,7 +9,7 @@ pub fn report_table(report: &Report) -> String {
     let head = ["", "requests", "per second", "p50 ms", "p90 ms", "p95 ms", "p99 ms", "p99.9 ms", "max ms"];
     let _ = writeln!(
         out,
-        "{:<6}{:>12}{:>12}{:>10}{:>10}{:>10}{:>10}{:>10}{:>10}",
+        "{:<10}{:>10}{:>12}{:>10}{:>10}{:>10}{:>10}{:>10}{:>10}",
         head[0], head[1], head[2], head[3], head[4], head[5], head[6], head[7], head[8]
     );
     for op in &report.ops {
@@ -42,7 +42,13 @@ pub fn report_table(report: &Report) -> String {
     for (kind, count) in &report.failures {
         let _ = writeln!(out, "  {count:>8}  {kind}");
     }
+    for (name, figure) in &report.figures {
+        let _ = writeln!(out, "{}: {figure:.1}", name.replace('_', " "));
+    }
     write_verification(&mut out, &report.verification);
+    if let Some(deliveries) = &report.deliveries {
+        write_deliveries(&mut out, deliveries);
+    }
     out
 }
 
@@ -89,6 +95,23 @@ fn write_verification(out: &mut String, verification: &Verification) {
         verification.faults
     );
     for fault in &verification.first_faults {
+        let _ = writeln!(out, "  {fault}");
+    }
+}
+
+fn write_deliveries(out: &mut String, deliveries: &Deliveries) {
+    let word = if deliveries.passed() { "verified" } else { "VERIFICATION FAILED" };
+    let _ = writeln!(
+        out,
+        "{word}: {} of {} deliveries to {} sessions came, each once and in order; {} more without an \
+         acknowledgement; {} faults",
+        deliveries.delivered,
+        deliveries.expected,
+        deliveries.sessions,
+        deliveries.unacknowledged_delivered,
+        deliveries.faults
+    );
+    for fault in &deliveries.first_faults {
         let _ = writeln!(out, "  {fault}");
     }
 }

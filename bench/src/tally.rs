@@ -43,6 +43,21 @@ pub(crate) struct OpTally {
     pub(crate) succeeded: u64,
 }
 
+impl OpTally {
+    pub(crate) fn new() -> Self {
+        Self { latencies: latencies(), completed: 0, succeeded: 0 }
+    }
+
+    /// Counts what came well.
+    pub(crate) fn succeed(&mut self, latency: Duration, started_in: bool, ended_in: bool) {
+        self.succeeded += 1;
+        self.completed += u64::from(ended_in);
+        if started_in {
+            self.latencies.saturating_record(u64::try_from(latency.as_micros()).unwrap_or(u64::MAX));
+        }
+    }
+}
+
 /// All that one thread counted.
 #[derive(Debug)]
 pub(crate) struct Tally {
@@ -53,7 +68,7 @@ pub(crate) struct Tally {
 
 impl Tally {
     pub(crate) fn new(chats: u32) -> Self {
-        let op = OpTally { latencies: latencies(), completed: 0, succeeded: 0 };
+        let op = OpTally::new();
         Self { ops: [op.clone(), op.clone(), op], failures: BTreeMap::new(), ledger: Ledger::new(chats) }
     }
 
@@ -63,12 +78,7 @@ impl Tally {
 
     /// Counts a request that was answered well.
     pub(crate) fn succeed(&mut self, op: Op, latency: Duration, started_in: bool, ended_in: bool) {
-        let op = &mut self.ops[op as usize];
-        op.succeeded += 1;
-        op.completed += u64::from(ended_in);
-        if started_in {
-            op.latencies.saturating_record(u64::try_from(latency.as_micros()).unwrap_or(u64::MAX));
-        }
+        self.ops[op as usize].succeed(latency, started_in, ended_in);
     }
 
     /// Adds what another thread counted. The ledgers' lists are joined; their floors were each thread's own.

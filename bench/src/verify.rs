@@ -6,7 +6,7 @@ use indicatif::ProgressBar;
 use parking_lot::Mutex;
 use serde::Serialize;
 use std::{collections::HashSet, collections::VecDeque, sync::Arc, time::Duration};
-use tokio::{net::TcpStream, task::JoinSet, time::timeout};
+use tokio::{task::JoinSet, time::timeout};
 
 /// Chats that are read back at once.
 const READERS: usize = 16;
@@ -60,7 +60,7 @@ impl Verification {
 ///
 /// # Errors
 /// [`BenchError`] where the server can't be read from; what is wrong with what was read is in the result.
-pub async fn verify(
+pub(crate) async fn verify(
     server: &Server,
     content: &Arc<Content>,
     mut acked: Vec<Acked>,
@@ -102,10 +102,7 @@ struct Reader {
 
 impl Reader {
     async fn connect(server: &Server, content: Arc<Content>) -> Result<Self, BenchError> {
-        let connected = TcpStream::connect(server.address()).await;
-        let stream =
-            connected.map_err(|why| BenchError::Connect { server: server.authority().to_owned(), why })?;
-        let connection = Connection::new(stream);
+        let connection = Connection::open(server).await?;
         Ok(Self { content, connection, request: Buffer::default(), scratch: Vec::new() })
     }
 

@@ -5,6 +5,7 @@ use crate::{
     choice::Chooser,
     connection::Connection,
     content::Buffer,
+    dues::Dues,
     ledger::Acked,
     pace::{Arrivals, active_at},
     reply,
@@ -38,6 +39,7 @@ pub(crate) struct Window {
 pub(crate) struct Worker {
     pub(crate) plan: Arc<Plan>,
     pub(crate) content: Arc<Content>,
+    pub(crate) dues: Option<Arc<Dues>>,
     pub(crate) tally: Arc<Mutex<Tally>>,
     pub(crate) window: Window,
     pub(crate) chooser: Chooser,
@@ -102,6 +104,9 @@ impl Worker {
     /// Sends one request that was to start at `intended`, and counts what comes of it.
     async fn step(&mut self, intended: Instant) {
         let next = self.choose();
+        if let (Some(dues), Op::Send) = (&self.dues, next.op) {
+            dues.note(next.number, intended);
+        }
         let limit = self.plan.request_timeout;
         let result = match timeout(limit, self.exchange(next)).await {
             Ok(result) => result,

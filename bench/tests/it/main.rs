@@ -1,5 +1,8 @@
 //! The load generator against a scripted server: what it counts, and what it must notice.
 
+mod feed;
+mod inbox;
+mod live;
 mod server;
 
 use chinwag_bench::{

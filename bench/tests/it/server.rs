@@ -1,5 +1,9 @@
 //! A server that keeps chats in memory and, where it is told to, lies.
 
+use crate::{
+    inbox,
+    live::{self, Feeds},
+};
 use chinwag_wire::{PullReply, PullRequest, SendRequest, WireMessage};
 use parking_lot::Mutex;
 use std::{borrow::Cow, collections::HashMap, sync::Arc, time::Duration};
@@ -30,6 +34,22 @@ pub(crate) enum Fault {
     PagesWithGaps,
     /// Answers every pull of the newest with this.
     AnswersPullsWith(&'static str),
+    /// Keeps and acknowledges, and does not tell those who listen.
+    DeliversNot(u64),
+    /// Tells those who listen twice.
+    DeliversTwice(u64),
+    /// Tells those who listen another text than was sent.
+    DeliversAnother(u64),
+    /// Closes the sessions of the chat instead of telling them.
+    ClosesSessions(u64),
+    /// Says that it cannot tell what a session missed.
+    Forgets,
+    /// Counts one message too many as unread.
+    MiscountsUnread,
+    /// Shows none of the chats whose name ends with 7.
+    HidesChats,
+    /// Shows the chat of the latest message last.
+    ShowsOldestFirst,
     /// 503.
     Refuses(u64),
     /// Closes the connection instead of an answer, with nothing kept.
@@ -46,18 +66,20 @@ pub(crate) enum Fault {
 }
 
 #[derive(Debug, Clone)]
-struct Stored {
-    text: String,
-    sender: String,
+pub(crate) struct Stored {
+    pub(crate) text: String,
+    pub(crate) sender: String,
     key: Option<String>,
-    seq: u64,
+    pub(crate) seq: u64,
+    pub(crate) ts: u64,
 }
 
 #[derive(Debug, Default)]
-struct State {
+pub(crate) struct State {
     chats: HashMap<String, Vec<Stored>>,
     last_seqs: HashMap<String, u64>,
     sends: u64,
+    pub(crate) feeds: Feeds,
 }
 
 /// The running server; it ends with its value.
@@ -108,6 +130,14 @@ async fn serve(mut stream: TcpStream, state: Arc<Mutex<State>>, gate: Gate, faul
     while let Some((path, body)) = read_request(&mut stream, &mut buffer).await {
         let answer = match path.as_str() {
             "/bench/noop" => Some((200, "{}".to_owned())),
+            path if path.starts_with("/api/ws?") => {
+                let (_, query) = path.split_once('?').expect("a query");
+                return live::serve(stream, &state, query, fault).await;
+            }
+            path if path.starts_with("/api/chats?") => {
+                let (_, query) = path.split_once('?').expect("a query");
+                Some((200, inbox::page(&state.lock().chats, query, fault)))
+            }
             "/api/send" => {
                 let count = {
                     let mut state = state.lock();
@@ -138,7 +168,7 @@ fn send(state: &Mutex<State>, body: &[u8], count: u64, fault: Fault) -> Option<(
     let request = SendRequest::parse(body).expect("a send");
     let hits = |every| count > 100 && count.is_multiple_of(every);
     let mut state = state.lock();
-    let State { chats, last_seqs, .. } = &mut *state;
+    let State { chats, last_seqs, feeds, .. } = &mut *state;
     let chat = chats.entry(request.chat.clone().into_owned()).or_default();
     let last_seq = last_seqs.entry(request.chat.clone().into_owned()).or_default();
     let seq = *last_seq + 1;
@@ -147,6 +177,7 @@ fn send(state: &Mutex<State>, body: &[u8], count: u64, fault: Fault) -> Option<(
         sender: request.sender.into_owned(),
         key: request.key.map(Cow::into_owned),
         seq,
+        ts: count,
     };
     let mut answer = stored.clone();
     match fault {
@@ -183,6 +214,7 @@ fn send(state: &Mutex<State>, body: &[u8], count: u64, fault: Fault) -> Option<(
         _ => chat.push(stored),
     }
     *last_seq = seq;
+    feeds.publish(&request.chat, &answer, fault, count);
     let message = serde_json::to_string(&wire(&request.chat, &answer)).expect("JSON");
     Some((200, message))
 }
@@ -216,14 +248,14 @@ fn pull(state: &Mutex<State>, path: &str, body: &[u8], fault: Fault) -> String {
     serde_json::to_string(&reply).expect("JSON")
 }
 
-fn wire<'a>(chat: &'a str, stored: &'a Stored) -> WireMessage<'a> {
+pub(crate) fn wire<'a>(chat: &'a str, stored: &'a Stored) -> WireMessage<'a> {
     WireMessage {
         chat: chat.into(),
         text: stored.text.as_str().into(),
         sender: stored.sender.as_str().into(),
         send_time: 1,
         seq: stored.seq,
-        ts: 1_000_000,
+        ts: stored.ts,
         key: stored.key.as_deref().map(Into::into),
         data: None,
         edited_ts: None,

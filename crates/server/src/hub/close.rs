@@ -1,10 +1,6 @@
 /// Why a session ends.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Close {
-    /// The client broke the rules of the connection.
-    Policy,
-    /// A frame or message of the client was too long.
-    TooBig,
     /// The server ends, and another may begin.
     Restart,
     /// The server can't serve the session now.
@@ -19,8 +15,6 @@ impl Close {
     /// The code of the contract, as WebSocket close frames carry it.
     pub const fn code(self) -> u16 {
         match self {
-            Self::Policy => 1008,
-            Self::TooBig => 1009,
             Self::Restart => 1012,
             Self::Overloaded => 1013,
             Self::FellBehind => 4408,
@@ -31,8 +25,6 @@ impl Close {
     /// The reason in words; short enough for a close frame.
     pub const fn reason(self) -> &'static str {
         match self {
-            Self::Policy => "the frame is not allowed here",
-            Self::TooBig => "the frame is too long",
             Self::Restart => "the server restarts; come back with the last id",
             Self::Overloaded => "the server is overloaded; come back later with the last id",
             Self::FellBehind => "you fell behind; come back with the last id",

@@ -219,6 +219,7 @@ impl Partial {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use proptest::prelude::*;
 
     fn frame(first: u8, payload: &[u8]) -> Vec<u8> {
         let mask = [7, 77, 177, 27];
@@ -312,5 +313,54 @@ mod tests {
         assert!(whole.is_some());
         drop(first);
         assert_eq!(bounds.bytes.available_permits(), 30);
+    }
+
+    /// Frames that are mostly right, and bytes that are anything.
+    fn hostile() -> impl Strategy<Value = Vec<u8>> {
+        let first =
+            prop::sample::select(vec![0x00, 0x01, 0x02, 0x80, 0x81, 0x82, 0x88, 0x89, 0x8A, 0x83, 0xC1]);
+        let payload = prop_oneof![
+            "[a\u{fc}\u{1f44d}]{0,6}".prop_map(String::into_bytes),
+            prop::collection::vec(any::<u8>(), 0..12),
+            Just(vec![3, 232]),
+        ];
+        let piece = prop_oneof![
+            8 => (first, payload).prop_map(|(first, payload)| frame(first, &payload)),
+            1 => prop::collection::vec(any::<u8>(), 0..16),
+        ];
+        prop::collection::vec(piece, 0..8).prop_map(|pieces| pieces.concat())
+    }
+
+    proptest! {
+        /// What is received, and why it ends, does not depend on how the network cuts it.
+        #[test]
+        fn how_bytes_are_cut_is_of_no_matter(input in hostile(), step in 1_usize..20) {
+            let outcome = |step: usize| {
+                let (bounds, mut inbound, mut all) = (bounds(1_000), Inbound::default(), Vec::new());
+                for mut part in input.chunks(step) {
+                    while !part.is_empty() {
+                        match inbound.take(part, &bounds) {
+                            Ok((taken, received)) => {
+                                part = &part[taken..];
+                                all.extend(received.map(|received| match received {
+                                    Received::Text(message) => (1, message.bytes),
+                                    Received::Binary(message) => (2, message.bytes),
+                                    Received::Ping(payload) => (3, payload.to_vec()),
+                                    Received::Pong => (4, Vec::new()),
+                                    Received::Close(code) => (5, format!("{code:?}").into_bytes()),
+                                }));
+                            }
+                            Err(end) => return (all, Some(end)),
+                        }
+                    }
+                }
+                (all, None)
+            };
+            let (whole, cut) = (outcome(usize::MAX), outcome(step));
+            for (kind, bytes) in &whole.0 {
+                prop_assert!(bytes.len() <= 125 && (*kind != 1 || str::from_utf8(bytes).is_ok()));
+            }
+            prop_assert_eq!(whole, cut);
+        }
     }
 }

@@ -26,10 +26,10 @@ struct Terminal {
     child: Child,
     keyboard: File,
     shown: Receiver<Vec<u8>>,
-    /// What was shown, and not yet waited for.
-    screen: String,
     /// All that was shown.
     all: String,
+    /// Where what was waited for last ends in it.
+    seen: usize,
     /// Held, so that the terminal outlives its process and its mode can be looked at.
     inside: OwnedFd,
 }
@@ -52,7 +52,7 @@ impl Terminal {
                 let _ = sender.send(bytes[..count].to_vec());
             }
         });
-        Self { child, keyboard, shown, screen: String::new(), all: String::new(), inside }
+        Self { child, keyboard, shown, all: String::new(), seen: 0, inside }
     }
 
     fn press(&mut self, keys: &str) {
@@ -62,16 +62,27 @@ impl Terminal {
     /// Waits until that is shown, after all that was waited for before.
     fn wait(&mut self, words: &str) {
         let begin = Instant::now();
-        while !self.screen.contains(words) {
-            let bytes = self.shown.recv_timeout(PATIENCE.saturating_sub(begin.elapsed()));
-            let bytes =
-                bytes.unwrap_or_else(|_| panic!("waited {PATIENCE:?} for {words:?} in {:?}", self.screen));
-            let text = String::from_utf8_lossy(&bytes);
-            self.screen.push_str(&text);
-            self.all.push_str(&text);
+        loop {
+            if let Some(at) = self.all[self.seen..].find(words) {
+                self.seen += at + words.len();
+                return;
+            }
+            self.step(begin, words);
         }
-        let end = self.screen.find(words).expect("it is there") + words.len();
-        self.screen.drain(..end);
+    }
+
+    /// Waits until that is shown, be it already.
+    fn shows(&mut self, words: &str) {
+        let begin = Instant::now();
+        while !self.all.contains(words) {
+            self.step(begin, words);
+        }
+    }
+
+    fn step(&mut self, begin: Instant, words: &str) {
+        let bytes = self.shown.recv_timeout(PATIENCE.saturating_sub(begin.elapsed()));
+        let bytes = bytes.unwrap_or_else(|_| panic!("waited {PATIENCE:?} for {words:?} in {:?}", self.all));
+        self.all.push_str(&String::from_utf8_lossy(&bytes));
     }
 
     /// Whether lines are edited by the system, as they are before and after.
@@ -124,8 +135,9 @@ fn lines_are_edited_below_what_comes() {
     chat.press("\u{7f}\u{7f}\u{7f}\u{7f}ello\r");
     feed.out_line("apple: Hello");
     run_with(&mut server.client(["chat", "apple:banana", "--as", "banana"]), "Hi \u{1b}[2J\n").expect(0);
-    chat.wait("-- banana has read this");
-    chat.wait("banana: Hi \\u{1b}[2J");
+    // What is read is marked beside what is said, so that either may come first.
+    chat.shows("-- banana has read this");
+    chat.shows("banana: Hi \\u{1b}[2J");
     assert!(!chat.is_plain());
     // What was typed stays where it was typed, so that its message is not shown a second time.
     chat.press("\u{4}");
@@ -164,7 +176,7 @@ fn ctrl_c_leaves_a_line_unsent_and_says_so() {
     chat.wait("-- not sent yet, trying again: ");
     // The first is the editor's, which ends the input; the second does not wait for what is not sent.
     chat.press("\u{3}");
-    chat.wait("\u{1b}[?2004l");
+    chat.wait("-- waiting until all is sent; Ctrl-C leaves without");
     chat.interrupt();
     chat.wait("not every line was sent");
     assert_eq!(chat.end().code(), Some(1));

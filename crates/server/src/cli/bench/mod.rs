@@ -3,11 +3,15 @@
 mod args;
 mod compare;
 mod disk;
+mod fan_out;
 mod fill;
+mod idle;
+mod inbox;
 mod run;
+mod storm;
 
 use super::{CliError, output::Output};
-use chinwag_bench::BenchError;
+use chinwag_bench::{BenchError, Report, html, report_table};
 use clap::{Args, Subcommand};
 use indicatif::{ProgressBar, ProgressStyle};
 use serde::Serialize;
@@ -18,10 +22,12 @@ Examples:
   chinwag bench run --connections 200                          sends, as fast as 200 connections go
   chinwag bench run --sends 20% --rate 5000 --html out.html    a fifth sends, 5,000 requests a second
   chinwag bench compare --load send --reference noop           sends over the server's no-op, round by round
+  chinwag bench fan-out --rate 5000 --chats 1000               from a send to the peer's WebSocket
+  chinwag bench idle --sessions 10000 --pid PID                what an open WebSocket costs the server
   chinwag bench fill --data ./big --chats 1000000 --messages 10000000
 
-It stores messages: use a server that you can throw away. Every acknowledged send is read back at the end; where one is
-not as it was sent, the exit code is 1.";
+It stores messages: use a server that you can throw away. Every acknowledged send is read back at the end, and where users
+listen it must have come to them once and in order; where that is not so, the exit code is 1.";
 
 #[derive(Debug, Args)]
 #[command(after_help = EXAMPLES)]
@@ -36,6 +42,14 @@ enum BenchCommand {
     Run(run::RunArgs),
     /// Put a load and a reference on a server in turn, and tell the ratio of their rates.
     Compare(compare::CompareArgs),
+    /// Send to users who listen, and measure from when a send was due to its arrival at the peer's WebSocket.
+    FanOut(fan_out::FanOutArgs),
+    /// Open WebSockets that lie idle, and measure what each costs the server.
+    Idle(idle::IdleArgs),
+    /// Cut all WebSockets at once, send meanwhile, let all come back at once, and measure until all have caught up.
+    Storm(storm::StormArgs),
+    /// Measure pages of the inboxes of users of many chats.
+    Inbox(inbox::InboxArgs),
     /// Load messages straight into the data directory of a server that does not run.
     Fill(fill::FillArgs),
     /// Measure how long a disk takes to make a small write durable.
@@ -46,6 +60,10 @@ pub(super) async fn run(args: BenchArgs) -> Result<(), CliError> {
     match args.command {
         BenchCommand::Run(args) => run::run(args).await,
         BenchCommand::Compare(args) => compare::run(args).await,
+        BenchCommand::FanOut(args) => fan_out::run(args).await,
+        BenchCommand::Idle(args) => idle::run(args).await,
+        BenchCommand::Storm(args) => storm::run(args).await,
+        BenchCommand::Inbox(args) => inbox::run(args).await,
         BenchCommand::Fill(args) => fill::run(args).await,
         BenchCommand::Disk(args) => disk::run(&args),
     }
@@ -78,6 +96,26 @@ struct ResultArgs {
     /// Fail where any request failed, not only where an answer was wrong.
     #[arg(long)]
     strict: bool,
+}
+
+/// Where a report goes besides the table.
+#[derive(Debug, Args)]
+struct ReportArgs {
+    /// Write the result to this file as a page with the latency plot.
+    #[arg(long, value_name = "FILE", value_hint = clap::ValueHint::FilePath)]
+    html: Option<PathBuf>,
+    #[command(flatten)]
+    result: ResultArgs,
+}
+
+impl ReportArgs {
+    /// Prints and writes a report, and fails where it is one that must not be.
+    fn give(&self, report: &Report) -> Result<(), CliError> {
+        if let Some(path) = &self.html {
+            write(path, html(&format!("chinwag bench: {}", report.load), report).as_bytes())?;
+        }
+        self.result.give(&report_table(report), report, report.verified(), report.failed)
+    }
 }
 
 impl ResultArgs {

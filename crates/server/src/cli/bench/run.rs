@@ -1,14 +1,14 @@
 //! `chinwag bench run`
 
 use super::{
-    ResultArgs,
+    ReportArgs,
     args::{LoadArgs, seconds, share},
-    bar, write,
+    bar,
 };
 use crate::cli::CliError;
-use chinwag_bench::{Load, Stage, Work, html, report_table};
+use chinwag_bench::{Load, Stage, Work};
 use clap::Args;
-use std::{path::PathBuf, time::Duration};
+use std::time::Duration;
 
 const EXAMPLES: &str = "\
 Without a rate the loop is closed: each connection sends its next request once the last is answered. With --rate it is
@@ -39,11 +39,8 @@ pub(super) struct RunArgs {
     /// Seconds that are measured.
     #[arg(long, value_name = "S", default_value = "10", value_parser = seconds)]
     duration: Duration,
-    /// Write the result to this file as a page with the latency plot.
-    #[arg(long, value_name = "FILE", value_hint = clap::ValueHint::FilePath)]
-    html: Option<PathBuf>,
     #[command(flatten)]
-    result: ResultArgs,
+    report: ReportArgs,
 }
 
 pub(super) async fn run(args: RunArgs) -> Result<(), CliError> {
@@ -62,11 +59,7 @@ pub(super) async fn run(args: RunArgs) -> Result<(), CliError> {
     let bar = bar();
     let report = chinwag_bench::run(plan, args.load.chats()?, args.load.process(), &bar).await;
     bar.finish_and_clear();
-    let report = report?;
-    if let Some(path) = &args.html {
-        write(path, html(&format!("chinwag bench: {}", report.load), &report).as_bytes())?;
-    }
-    args.result.give(&report_table(&report), &report, report.verified(), report.failed)
+    args.report.give(&report?)
 }
 
 /// A stage, such as `30s:50`.

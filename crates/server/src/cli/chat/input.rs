@@ -72,21 +72,24 @@ pub(super) fn edit(user: &str) -> Result<(mpsc::Receiver<Input>, Screen), CliErr
     let screen = Screen::above_editor(editor.create_external_printer().map_err(broken)?);
     let prompt = format!("{}> ", escaped(user));
     thread::spawn(move || {
-        loop {
-            let input = match editor.readline(&prompt) {
+        let last = loop {
+            match editor.readline(&prompt) {
                 Ok(line) => {
                     // The history only serves to take a line up again.
                     let _ = editor.add_history_entry(line.as_str());
-                    Input::Line(line)
+                    if sender.blocking_send(Input::Line(line)).is_err() {
+                        return;
+                    }
                 }
-                Err(ReadlineError::Eof | ReadlineError::Interrupted) => Input::End,
-                Err(error) => Input::Broken(error.to_string()),
-            };
-            let is_last = !matches!(input, Input::Line(_));
-            if sender.blocking_send(input).is_err() || is_last {
-                return;
+                Err(ReadlineError::Eof | ReadlineError::Interrupted | ReadlineError::Signal(_)) => {
+                    break Input::End;
+                }
+                Err(error) => break Input::Broken(error.to_string()),
             }
-        }
+        };
+        // First it gives back what it took, the signal of Ctrl-C among it.
+        drop(editor);
+        let _ = sender.blocking_send(last);
     });
     Ok((receiver, screen))
 }

@@ -15,7 +15,10 @@ use outbox::{Outbox, Outcome};
 use screen::Screen;
 use std::io::{IsTerminal as _, stdin, stdout};
 use talk::Talk;
-use tokio::sync::mpsc;
+use tokio::{
+    signal::unix::{Signal, SignalKind, signal},
+    sync::mpsc,
+};
 
 const EXAMPLES: &str = "\
 Each line that you type is sent. Ctrl-D ends it.
@@ -61,13 +64,16 @@ pub(super) async fn run(args: ChatArgs) -> Result<(), CliError> {
     let (user, peer): (UserId, UserId) = (chat.user_id(side), chat.user_id(side.other()));
     let client = args.server.client()?;
     let on_terminal = stdin().is_terminal() && stdout().is_terminal();
+    // Before the editor, which takes the signal while it lives and then gives it back to whoever had it.
+    let interrupts = signal(SignalKind::interrupt())
+        .map_err(|error| CliError::Usage(format!("the signal of Ctrl-C can't be taken: {error}")))?;
     // However it ends: a line editor has the terminal in another mode while it waits.
     let _restore = Restore::of_terminal(on_terminal);
     let (inputs, screen) =
         if on_terminal { input::edit(user.as_str())? } else { (input::read(), Screen::plain()) };
     let feed = client.subscribe(user.as_str()).watch([peer.as_str()]);
     let talk = Talk::new(client, chat.as_str(), user.as_str(), peer.as_str(), screen, on_terminal);
-    match converse(feed, inputs, talk).await {
+    match converse(feed, inputs, interrupts, talk).await {
         End::Done => Ok(()),
         End::Unsaid => Err(CliError::Refused("not every line was sent".to_owned())),
         End::Server(error) => Err(CliError::of_client(&error, &args.server)),
@@ -75,8 +81,13 @@ pub(super) async fn run(args: ChatArgs) -> Result<(), CliError> {
     }
 }
 
-async fn converse(feed: Subscription, inputs: mpsc::Receiver<Input>, mut talk: Talk) -> End {
-    match exchange(feed, inputs, &mut talk).await {
+async fn converse(
+    feed: Subscription,
+    inputs: mpsc::Receiver<Input>,
+    interrupts: Signal,
+    mut talk: Talk,
+) -> End {
+    match exchange(feed, inputs, interrupts, &mut talk).await {
         Err(end) => end,
         Ok(all_sent) => {
             talk.leave().await;
@@ -90,13 +101,12 @@ async fn converse(feed: Subscription, inputs: mpsc::Receiver<Input>, mut talk: T
 async fn exchange(
     mut feed: Subscription,
     mut inputs: mpsc::Receiver<Input>,
+    mut interrupts: Signal,
     talk: &mut Talk,
 ) -> Result<bool, End> {
-    let ctrl_c = tokio::signal::ctrl_c();
-    tokio::pin!(ctrl_c);
     tokio::select! {
         begun = begin(&mut feed, talk) => begun?,
-        _ = &mut ctrl_c => return Ok(true),
+        _ = interrupts.recv() => return Ok(true),
     }
     let (mut outbox, mut outcomes) = Outbox::start(talk.sender());
     let (mut open, mut all_sent) = (true, true);
@@ -123,9 +133,14 @@ async fn exchange(
                     talk.broken(&why)?;
                     (open, all_sent) = (false, false);
                 }
-                Some(Input::End) | None => open = false,
+                Some(Input::End) | None => {
+                    open = false;
+                    if !outbox.is_empty() {
+                        talk.leaves()?;
+                    }
+                }
             },
-            _ = &mut ctrl_c => return Ok(all_sent && outbox.is_empty()),
+            _ = interrupts.recv() => return Ok(all_sent && outbox.is_empty()),
         }
     }
     Ok(all_sent)

@@ -254,6 +254,15 @@ impl Talk {
         self.screen.note(&format!("not sent yet, trying again: {}", escaped(&error.to_string())))
     }
 
+    /// Says to a user who wants to leave why it is not yet done; a pipe has nobody to tell.
+    pub(super) fn leaves(&mut self) -> Result<(), CliError> {
+        if self.echoes {
+            self.screen.note("waiting until all is sent; Ctrl-C leaves without")
+        } else {
+            Ok(())
+        }
+    }
+
     pub(super) fn broken(&mut self, why: &str) -> Result<(), CliError> {
         self.screen.note(&format!("the input can't be read on: {why}"))
     }
