@@ -13,6 +13,7 @@ mod moments;
 #[expect(dead_code, reason = "the long tests need more of it")]
 #[path = "../long/random.rs"]
 mod random;
+mod restart;
 mod schedules;
 mod seam;
 mod server;
