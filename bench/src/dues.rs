@@ -1,6 +1,5 @@
 //! When each send of an open loop was to start, for those who wait for what it sends.
 
-use crate::worker::Window;
 use std::{
     sync::{
         OnceLock,
@@ -8,6 +7,14 @@ use std::{
     },
     time::{Duration, Instant},
 };
+
+/// When the load begins, is measured and ends.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Window {
+    pub(crate) start: Instant,
+    pub(crate) measured_from: Instant,
+    pub(crate) end: Instant,
+}
 
 /// The moments by the number of the send: 8 bytes each.
 #[derive(Debug)]

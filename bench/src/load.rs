@@ -5,13 +5,13 @@ use crate::{
     choice::Chooser,
     connection::Connection,
     content::Buffer,
-    dues::Dues,
+    dues::{Dues, Window},
     ledger::Acked,
     pace::Arrivals,
     process::ProcessId,
     report::process_report,
     tally::Tally,
-    worker::{Window, Worker},
+    worker::Worker,
 };
 use indicatif::ProgressBar;
 use parking_lot::Mutex;

@@ -5,7 +5,7 @@ use crate::{
     choice::Chooser,
     connection::Connection,
     content::Buffer,
-    dues::Dues,
+    dues::{Dues, Window},
     ledger::Acked,
     pace::{Arrivals, active_at},
     reply,
@@ -27,14 +27,6 @@ const RECONNECT_WAIT: Duration = Duration::from_millis(20);
 const DRAIN_MAX: Duration = Duration::from_secs(15);
 /// One pull in this many is read in full; the others' outlines only.
 const FULL_CHECK_EVERY: u64 = 32;
-
-/// When the load begins, is measured and ends.
-#[derive(Debug, Clone, Copy)]
-pub(crate) struct Window {
-    pub(crate) start: Instant,
-    pub(crate) measured_from: Instant,
-    pub(crate) end: Instant,
-}
 
 pub(crate) struct Worker {
     pub(crate) plan: Arc<Plan>,

@@ -37,13 +37,17 @@ impl Feeds {
         for user in chat.split(':') {
             let outboxes = self.sessions.entry(user.to_owned()).or_default();
             if closes {
-                outboxes.iter().for_each(|outbox| drop(outbox.send(vec![0x88, 2, 0x11, 0x38])));
+                for outbox in outboxes.iter() {
+                    drop(outbox.send(vec![0x88, 2, 0x11, 0x38]));
+                }
             }
             for _ in 0..times {
                 let message = serde_json::to_string(&wire(chat, &stored)).expect("JSON");
                 let id = self.log.len() + 1;
                 let event = format!(r#"{{"type":"message","id":"{id}","message":{message}}}"#);
-                outboxes.iter().for_each(|outbox| drop(outbox.send(text(&event))));
+                for outbox in outboxes.iter() {
+                    drop(outbox.send(text(&event)));
+                }
                 self.log.push((user.to_owned(), event));
             }
         }

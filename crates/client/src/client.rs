@@ -1,12 +1,11 @@
 use crate::{
-    ClientError, InboxBuilder, Marked, Presence, PullBuilder, Retry, SendBuilder, Subscription,
+    ClientError, InboxBuilder, PullBuilder, Retry, SendBuilder, Subscription,
     http::{Answer, Http},
-    verbs,
 };
 use bytes::Bytes;
 use hyper::Method;
 use serde::{Serialize, de::DeserializeOwned};
-use std::{collections::BTreeMap, sync::Arc, time::Duration};
+use std::{sync::Arc, time::Duration};
 use tokio::time::Instant;
 
 /// A client of one server. Clones share their connections, which are kept alive and used again.
@@ -77,38 +76,6 @@ impl Client {
     /// Reads a user's inbox, page by page: the chat with the latest message first.
     pub fn inbox(&self, user: impl Into<String>) -> InboxBuilder {
         InboxBuilder::new(self.clone(), user.into())
-    }
-
-    /// Moves a user's read marker, and the delivered marker with it, to message `seq`; never back. Gives where it stands.
-    ///
-    /// # Errors
-    /// [`ClientError`] as it says there.
-    pub async fn read(&self, chat: &str, user: &str, seq: u64) -> Result<Marked, ClientError> {
-        verbs::mark(self, "/api/read", chat, user, seq).await
-    }
-
-    /// Moves a user's delivered marker to message `seq`; never back. Gives where it stands.
-    ///
-    /// # Errors
-    /// [`ClientError`] as it says there.
-    pub async fn delivered(&self, chat: &str, user: &str, seq: u64) -> Result<Marked, ClientError> {
-        verbs::mark(self, "/api/delivered", chat, user, seq).await
-    }
-
-    /// Tells the peer that a user writes. It holds for some seconds, so one try only: a late one would be wrong.
-    ///
-    /// # Errors
-    /// [`ClientError`] as it says there.
-    pub async fn typing(&self, chat: &str, user: &str) -> Result<(), ClientError> {
-        verbs::typing(self, chat, user).await
-    }
-
-    /// Whether users are there: 1 to 100 of them. Gives each by name.
-    ///
-    /// # Errors
-    /// [`ClientError`] as it says there.
-    pub async fn presence(&self, users: &[&str]) -> Result<BTreeMap<String, Presence>, ClientError> {
-        verbs::presence(self, users).await
     }
 
     /// Follows a user's feed, across lost connections.

@@ -28,30 +28,47 @@ pub struct Presence {
     pub last_seen: Option<u64>,
 }
 
-pub(crate) async fn mark(
-    client: &Client,
-    path: &str,
-    chat: &str,
-    user: &str,
-    seq: u64,
-) -> Result<Marked, ClientError> {
-    let request = MarkRequest { chat: chat.into(), user: user.into(), seq };
-    client.post(path, &request).await.map(|(marked, _)| marked)
-}
-
-pub(crate) async fn typing(client: &Client, chat: &str, user: &str) -> Result<(), ClientError> {
-    let request = TypingRequest { chat: chat.into(), user: user.into() };
-    client.once(Method::POST, "/api/typing", Some(json(&request)?)).await.map(drop)
-}
-
-pub(crate) async fn presence(
-    client: &Client,
-    users: &[&str],
-) -> Result<BTreeMap<String, Presence>, ClientError> {
-    #[derive(Deserialize)]
-    struct Reply {
-        users: BTreeMap<String, Presence>,
+impl Client {
+    /// Moves a user's read marker, and the delivered marker with it, to message `seq`; never back. Gives where it stands.
+    ///
+    /// # Errors
+    /// [`ClientError`] as it says there.
+    pub async fn read(&self, chat: &str, user: &str, seq: u64) -> Result<Marked, ClientError> {
+        self.mark("/api/read", chat, user, seq).await
     }
-    let query = encode_query(users.iter().map(|user| ("user", *user)));
-    client.get::<Reply>(&format!("/api/presence?{query}")).await.map(|reply| reply.users)
+
+    /// Moves a user's delivered marker to message `seq`; never back. Gives where it stands.
+    ///
+    /// # Errors
+    /// [`ClientError`] as it says there.
+    pub async fn delivered(&self, chat: &str, user: &str, seq: u64) -> Result<Marked, ClientError> {
+        self.mark("/api/delivered", chat, user, seq).await
+    }
+
+    /// Tells the peer that a user writes. It holds for some seconds, so one try only: a late one would be wrong.
+    ///
+    /// # Errors
+    /// [`ClientError`] as it says there.
+    pub async fn typing(&self, chat: &str, user: &str) -> Result<(), ClientError> {
+        let request = TypingRequest { chat: chat.into(), user: user.into() };
+        self.once(Method::POST, "/api/typing", Some(json(&request)?)).await.map(drop)
+    }
+
+    /// Whether users are there: 1 to 100 of them. Gives each by name.
+    ///
+    /// # Errors
+    /// [`ClientError`] as it says there.
+    pub async fn presence(&self, users: &[&str]) -> Result<BTreeMap<String, Presence>, ClientError> {
+        #[derive(Deserialize)]
+        struct Reply {
+            users: BTreeMap<String, Presence>,
+        }
+        let query = encode_query(users.iter().map(|user| ("user", *user)));
+        self.get::<Reply>(&format!("/api/presence?{query}")).await.map(|reply| reply.users)
+    }
+
+    async fn mark(&self, path: &str, chat: &str, user: &str, seq: u64) -> Result<Marked, ClientError> {
+        let request = MarkRequest { chat: chat.into(), user: user.into(), seq };
+        self.post(path, &request).await.map(|(marked, _)| marked)
+    }
 }

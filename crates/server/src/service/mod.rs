@@ -1,7 +1,7 @@
 //! What the product does, one file per capability; every face calls these functions.
 //!
 //! **Architecture invariant:** this room knows neither HTTP nor JSON, only the words of `chinwag-model`, the store, the bus
-//! and the [`hub`](crate::hub).
+//! and the [`hub`].
 
 mod feed;
 mod verbs;

@@ -127,7 +127,7 @@ async fn exchange(
                 None => return Ok(false),
             },
             input = inputs.recv(), if open && outbox.has_room() => match input {
-                Some(Input::Line(text)) => outbox.send(text, talk)?,
+                Some(Input::Line(text)) => outbox.send(text)?.iter().for_each(|key| talk.said(key)),
                 Some(Input::Writing) => talk.writes(),
                 Some(Input::Broken(why)) => {
                     talk.broken(&why)?;

@@ -1,6 +1,6 @@
 //! What the user said and the server has not yet taken: sent in order, one after the other.
 
-use super::{CliError, talk::Talk};
+use super::CliError;
 use chinwag_client::{Client, ClientError, Message, random_key};
 use tokio::sync::mpsc;
 
@@ -53,18 +53,17 @@ impl Outbox {
         self.unsettled == 0
     }
 
-    /// Takes a line, unless it says nothing. There must be room.
-    pub(super) fn send(&mut self, text: String, talk: &mut Talk) -> Result<(), CliError> {
+    /// Takes a line, unless it says nothing; its key. There must be room.
+    pub(super) fn send(&mut self, text: String) -> Result<Option<String>, CliError> {
         if text.trim().is_empty() {
-            return Ok(());
+            return Ok(None);
         }
         // A key of its own for all its tries, however long they go on.
         let key = random_key().map_err(|error| CliError::Refused(error.to_string()))?;
-        talk.said(&key);
-        if self.lines.try_send(Line { text, key }).is_ok() {
+        if self.lines.try_send(Line { text, key: key.clone() }).is_ok() {
             self.unsettled += 1;
         }
-        Ok(())
+        Ok(Some(key))
     }
 
     pub(super) fn settled(&mut self) {
