@@ -1,7 +1,11 @@
 //! A load and a reference side by side: short rounds in turn, so that whatever else the machine does meets both.
 
 use crate::{
-    BenchError, Content, Plan, Verification, content::{Chats, Senders}, load::load, process::ProcessId, report::prepare,
+    BenchError, Content, Plan, Verification,
+    content::{Chats, Senders},
+    load::load,
+    process::ProcessId,
+    report::prepare,
     verify::verify,
 };
 use indicatif::ProgressBar;
@@ -55,7 +59,8 @@ pub async fn compare(
     if rounds == 0 {
         return Err(BenchError::Plan("there must be at least one round".into()));
     }
-    let content = Arc::new(Content::new(&measured.server, chats, measured.text_bytes, measured.keyed, Senders::Both)?);
+    let content =
+        Arc::new(Content::new(&measured.server, chats, measured.text_bytes, measured.keyed, Senders::Both)?);
     let sides = [Arc::new(measured), Arc::new(reference)];
     let mut rates = [Vec::new(), Vec::new()];
     let mut cpu_us = [Vec::new(), Vec::new()];

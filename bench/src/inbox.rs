@@ -44,11 +44,7 @@ pub struct Inbox {
 ///
 /// # Errors
 /// [`BenchError`] where it could not be run; what was answered wrongly is counted in the report.
-pub async fn inbox(
-    plan: Inbox,
-    server: Option<ProcessId>,
-    bar: &ProgressBar,
-) -> Result<Report, BenchError> {
+pub async fn inbox(plan: Inbox, server: Option<ProcessId>, bar: &ProgressBar) -> Result<Report, BenchError> {
     if plan.users == 0 || plan.chats == 0 {
         return Err(BenchError::Plan("there must be at least one user and one chat".into()));
     }
@@ -60,7 +56,8 @@ pub async fn inbox(
     bar.set_message("reading the inboxes");
     let mut reader = Reader::connect(plan).await?;
     let before = server.map(ProcessId::usage).transpose()?;
-    let (first, page, after_send) = (reader.first().await?, reader.usual().await?, reader.after_sends().await?);
+    let (first, page, after_send) =
+        (reader.first().await?, reader.usual().await?, reader.after_sends().await?);
     let after = server.map(ProcessId::usage).transpose()?;
     bar.set_message("reading every inbox to its end");
     reader.read_all().await?;
@@ -72,9 +69,9 @@ pub async fn inbox(
         failed: failures.values().sum(),
         wrong: failures.iter().filter(|(failure, _)| failure.is_wrong()).map(|(_, count)| count).sum(),
         failures: failures.iter().map(|(failure, count)| (failure.to_string(), *count)).collect(),
-        process: before.zip(after).map(|usage| {
-            process_report(usage, first.succeeded + page.succeeded + after_send.succeeded, 0)
-        }),
+        process: before
+            .zip(after)
+            .map(|usage| process_report(usage, first.succeeded + page.succeeded + after_send.succeeded, 0)),
         ..Report::default()
     };
     for (name, [p50, p99], tally) in [
@@ -106,7 +103,9 @@ impl Inbox {
     /// A message of the peer; the same number is the same send.
     fn send(&self, (user, peer): (u32, u32), number: u64) -> String {
         let (chat, sender) = (self.chat(user, peer), Self::peer(peer));
-        format!(r#"{{"chat":"{chat}","sender":"{sender}","text":"{number} in {chat}","key":"inbox-{number}"}}"#)
+        format!(
+            r#"{{"chat":"{chat}","sender":"{sender}","text":"{number} in {chat}","key":"inbox-{number}"}}"#
+        )
     }
 }
 

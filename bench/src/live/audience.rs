@@ -4,7 +4,9 @@ use super::{
     apart::apart,
     session::{Listener, Opened, Session, Told, all_open, open_all},
 };
-use crate::{BenchError, Content, Failure, Server, deliveries::Received, dues::Dues, ledger::Acked, tally::OpTally};
+use crate::{
+    BenchError, Content, Failure, Server, deliveries::Received, dues::Dues, ledger::Acked, tally::OpTally,
+};
 use chinwag_model::Side;
 use indicatif::ProgressBar;
 use parking_lot::Mutex;

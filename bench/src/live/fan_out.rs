@@ -46,8 +46,7 @@ pub async fn fan_out(
         return Err(BenchError::Plan("deliveries are measured with sends alone".into()));
     }
     make_room(chats.count() as usize + plan.connections())?;
-    let content =
-        Arc::new(Content::new(&plan.server, chats, plan.text_bytes, plan.keyed, Senders::First)?);
+    let content = Arc::new(Content::new(&plan.server, chats, plan.text_bytes, plan.keyed, Senders::First)?);
     #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "a count of requests")]
     let count = (rate * (plan.warm_up + plan.duration).as_secs_f64()) as usize + plan.threads + 1;
     let dues = Arc::new(Dues::new(count));

@@ -37,22 +37,13 @@ pub struct Idle {
 ///
 /// # Errors
 /// [`BenchError`] where it could not be run; sessions that did not open or did not stay are counted as failed.
-pub async fn idle(
-    plan: Idle,
-    server: Option<ProcessId>,
-    bar: &ProgressBar,
-) -> Result<Report, BenchError> {
+pub async fn idle(plan: Idle, server: Option<ProcessId>, bar: &ProgressBar) -> Result<Report, BenchError> {
     if plan.sessions == 0 || plan.at_once == 0 {
         return Err(BenchError::Plan("there must be at least one session".into()));
     }
     make_room(plan.sessions as usize)?;
-    let content = Content::new(
-        &plan.server,
-        Chats::Numbered(plan.sessions),
-        TEXT_MIN_BYTES,
-        false,
-        Senders::First,
-    )?;
+    let content =
+        Content::new(&plan.server, Chats::Numbered(plan.sessions), TEXT_MIN_BYTES, false, Senders::First)?;
     let load = format!("{} idle sessions, held for {:.0} s", plan.sessions, plan.hold.as_secs_f64());
     bar.set_length(plan.sessions.into());
     bar.set_message("opening sessions");

@@ -185,6 +185,7 @@ pub(super) fn make_room(sockets: usize) -> Result<(), BenchError> {
              (ulimit -Hn)"
         )));
     }
-    setrlimit(Resource::Nofile, Rlimit { current: Some(needed), maximum: limit.maximum })
-        .map_err(|why| BenchError::Io { what: "raising the limit of file descriptors".into(), why: why.into() })
+    setrlimit(Resource::Nofile, Rlimit { current: Some(needed), maximum: limit.maximum }).map_err(|why| {
+        BenchError::Io { what: "raising the limit of file descriptors".into(), why: why.into() }
+    })
 }

@@ -216,9 +216,6 @@ mod tests {
         };
         assert_eq!(accepted(&head(ACCEPT)), Ok(()));
         assert!(accepted(&head("AAAA")).is_err());
-        assert!(matches!(
-            accepted(b"HTTP/1.1 403 Forbidden\r\n"),
-            Err(Failure::Status { status: 403, .. })
-        ));
+        assert!(matches!(accepted(b"HTTP/1.1 403 Forbidden\r\n"), Err(Failure::Status { status: 403, .. })));
     }
 }

@@ -52,11 +52,7 @@ pub struct Storm {
 ///
 /// # Errors
 /// [`BenchError`] where it could not be run; what failed and what was not delivered is in the report.
-pub async fn storm(
-    plan: Storm,
-    server: Option<ProcessId>,
-    bar: &ProgressBar,
-) -> Result<Report, BenchError> {
+pub async fn storm(plan: Storm, server: Option<ProcessId>, bar: &ProgressBar) -> Result<Report, BenchError> {
     if plan.chats == 0 {
         return Err(BenchError::Plan("there must be at least one chat".into()));
     }
@@ -102,8 +98,7 @@ async fn cut(
     listeners: &Arc<[Listener]>,
     bar: &ProgressBar,
 ) -> Result<Vec<String>, BenchError> {
-    let (server, content, listeners, bar) =
-        (server.clone(), content.clone(), listeners.clone(), bar.clone());
+    let (server, content, listeners, bar) = (server.clone(), content.clone(), listeners.clone(), bar.clone());
     let cut = apart(move || async move {
         let opened = all_open(open_all(&server, &content, &listeners, OPENING_AT_ONCE, &bar).await)?;
         let (ids, sessions): (Vec<_>, Vec<_>) =
@@ -192,8 +187,7 @@ async fn return_all(
     process: Option<ProcessId>,
     bar: &ProgressBar,
 ) -> Result<Returned, BenchError> {
-    let (server, content, listeners, bar) =
-        (server.clone(), content.clone(), listeners.clone(), bar.clone());
+    let (server, content, listeners, bar) = (server.clone(), content.clone(), listeners.clone(), bar.clone());
     let returning = apart(move || async move {
         let start = Instant::now();
         let mut returning = JoinSet::new();
@@ -292,7 +286,12 @@ impl Outcome {
         Report {
             seconds,
             failed: self.failures.values().sum(),
-            wrong: self.failures.iter().filter(|(failure, _)| failure.is_wrong()).map(|(_, count)| count).sum(),
+            wrong: self
+                .failures
+                .iter()
+                .filter(|(failure, _)| failure.is_wrong())
+                .map(|(_, count)| count)
+                .sum(),
             failures: self.failures.iter().map(|(failure, count)| (failure.to_string(), *count)).collect(),
             ops: vec![op_report("catch-up", &self.tally, seconds)],
             process: self.usage.map(|usage| process_report(usage, self.tally.succeeded, 0)),

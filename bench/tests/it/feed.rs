@@ -5,8 +5,8 @@ use crate::{
     server::{Fake, Fault},
 };
 use chinwag_bench::{
-    BenchError, Chats, FanOut, Idle, Inbox, Load, Plan, ProcessId, Report, Server, Storm, Which, Work, fan_out,
-    html, idle, inbox, report_table, storm,
+    BenchError, Chats, FanOut, Idle, Inbox, Load, Plan, ProcessId, Report, Server, Storm, Which, Work,
+    fan_out, html, idle, inbox, report_table, storm,
 };
 use indicatif::ProgressBar;
 use std::time::Duration;

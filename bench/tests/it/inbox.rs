@@ -13,8 +13,7 @@ pub(crate) fn page<S: BuildHasher>(
     let user = value("user=");
     let limit: usize = value("limit=").parse().expect("a number");
     let cursor: u64 = value("cursor=").parse().expect("a number");
-    let mut mine: Vec<_> =
-        chats.iter().filter(|(chat, _)| chat.split(':').next() == Some(user)).collect();
+    let mut mine: Vec<_> = chats.iter().filter(|(chat, _)| chat.split(':').next() == Some(user)).collect();
     if matches!(fault, Fault::HidesChats) {
         mine.retain(|(chat, _)| !chat.ends_with('7'));
     }
