@@ -141,7 +141,10 @@ struct Reader {
     plan: Inbox,
     connection: Connection,
     request: Buffer,
+    /// Chooses user and chat.
     rng: Rng,
+    /// Numbers the sends: none that another run has, or the server would answer with that run's message.
+    numbers: Rng,
     failures: BTreeMap<Failure, u64>,
 }
 
@@ -156,8 +159,9 @@ struct Seen {
 impl Reader {
     async fn connect(plan: Inbox) -> Result<Self, BenchError> {
         let connection = Connection::open(&plan.server).await?;
-        let rng = Rng::new(plan.seed);
-        Ok(Self { plan, connection, request: Buffer::default(), rng, failures: BTreeMap::new() })
+        let run = getrandom::u64().map_err(|error| BenchError::Unfit(format!("no randomness: {error}")))?;
+        let (rng, numbers) = (Rng::new(plan.seed), Rng::new(run));
+        Ok(Self { plan, connection, request: Buffer::default(), rng, numbers, failures: BTreeMap::new() })
     }
 
     /// The first page of each user, once.
@@ -186,7 +190,7 @@ impl Reader {
         let end = Instant::now() + self.plan.duration;
         while Instant::now() < end {
             let (user, peer) = (self.rng.below(self.plan.users), self.rng.below(self.plan.chats));
-            let number = self.rng.next_u64();
+            let number = self.numbers.next_u64();
             let body = self.plan.send((user, peer), number);
             self.request.write_post("/api/send", &body, self.plan.server.authority());
             let sent = match self.connection.exchange(self.request.bytes()).await {
