@@ -68,6 +68,9 @@ pub struct Problem {
 impl std::fmt::Display for Problem {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         let what = if self.detail.is_empty() { &self.title } else { &self.detail };
+        if let Some(field) = &self.field {
+            write!(f, "{field}: ")?;
+        }
         write!(f, "{what} ({}, {})", self.code, self.status)
     }
 }

@@ -62,7 +62,7 @@ impl Event {
     }
 }
 
-/// Which life of a store it is; a new or a restored store has another.
+/// Which life of a store it is; a new or a restored store has another. No store has 0.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct Epoch(pub u64);
 
@@ -81,6 +81,9 @@ pub struct FeedId {
 const FEED_ID_BYTES: usize = 16 + 1 + 14;
 
 impl FeedId {
+    /// A place that no store knows: whoever comes back with it is told that what was missed can't be.
+    pub const UNKNOWN: Self = Self { epoch: Epoch(0), ts: Ts(0) };
+
     /// Reads an id; `field` is the request's field that held it.
     ///
     /// # Errors

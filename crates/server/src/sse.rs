@@ -26,6 +26,8 @@ const RETRY_MS: std::ops::Range<u64> = 1_000..4_000;
 pub struct Events {
     /// `None` once its end was told.
     feed: Option<Feed>,
+    /// Why there is no feed, until that is told.
+    ended: Option<Close>,
     opened: bool,
     heartbeat: Duration,
     /// When the client was last sent anything.
@@ -37,11 +39,19 @@ impl Events {
     pub(crate) fn new(feed: Feed, heartbeat: Duration) -> Self {
         Self {
             feed: Some(feed),
+            ended: None,
             opened: false,
             heartbeat,
             wrote: Instant::now(),
             timer: Box::pin(sleep(heartbeat)),
         }
+    }
+
+    /// A feed that has ended before it began.
+    pub(crate) fn ended(why: Close) -> Self {
+        let timer = Box::pin(sleep(Duration::ZERO));
+        let heartbeat = Duration::ZERO;
+        Self { feed: None, ended: Some(why), opened: false, heartbeat, wrote: Instant::now(), timer }
     }
 
     /// The next piece; `None` at the end.
@@ -61,6 +71,9 @@ impl Events {
                 }
                 Poll::Pending => break,
             }
+        }
+        if let Some(why) = self.ended.take() {
+            write_close(&mut piece, why);
         }
         if piece.is_empty() {
             if self.feed.is_none() {

@@ -35,8 +35,8 @@ pub struct CatchUp {
     pub upto: Ts,
     /// What happened to the user's chats since, as it stands at `upto`, in order of its time: each message that is new or
     /// was revised, once; each marker that moved, once. `None` where it is more than
-    /// [`chinwag_model::limits::CATCH_UP_MAX_EVENTS`] or [`chinwag_model::limits::CATCH_UP_MAX_BYTES`], or the place is
-    /// ahead of the store.
+    /// [`chinwag_model::limits::CATCH_UP_MAX_EVENTS`] or [`chinwag_model::limits::CATCH_UP_MAX_BYTES`], or nothing
+    /// happened at just that time: the place is another store's, such as of this one before it was put back from a copy.
     pub events: Option<Vec<Event>>,
 }
 

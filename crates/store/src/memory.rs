@@ -10,7 +10,7 @@ use chinwag_model::{
 };
 use parking_lot::Mutex;
 use std::{
-    collections::{BTreeMap, HashMap},
+    collections::{BTreeMap, HashMap, HashSet},
     convert::Infallible,
     future::{Future, pending, ready},
     pin::Pin,
@@ -28,6 +28,8 @@ pub struct MemoryStore {
 struct State {
     closed: bool,
     last_ts: u64,
+    /// Every time that was given out.
+    times: HashSet<u64>,
     chats: BTreeMap<Chat, History>,
     keys: HashMap<(Chat, Side, SendKey), Arc<Message>>,
     outlet: Option<Arc<dyn Outlet>>,
@@ -80,6 +82,7 @@ impl State {
     /// Gives out the next time.
     fn take_ts(&mut self, clock: &dyn Clock) -> Ts {
         self.last_ts = clock.read().wall.0.max(self.last_ts + 1);
+        self.times.insert(self.last_ts);
         Ts(self.last_ts)
     }
 
@@ -187,7 +190,8 @@ impl MemoryStore {
         events.retain(|event| event.ts() > Some(since));
         events.sort_by_key(Event::ts);
         let bytes: usize = events.iter().map(Event::weight).sum();
-        let fits = since <= upto && events.len() <= CATCH_UP_MAX_EVENTS && bytes <= CATCH_UP_MAX_BYTES;
+        let known = since == Ts(0) || state.times.contains(&since.0);
+        let fits = known && events.len() <= CATCH_UP_MAX_EVENTS && bytes <= CATCH_UP_MAX_BYTES;
         Ok(CatchUp { upto, events: fits.then_some(events) })
     }
 

@@ -6,8 +6,6 @@ use crate::{
 use chinwag_model::{FeedId, Invalid, UserId};
 use std::{borrow::Cow, time::Duration};
 
-/// Name of the header, as [`Invalid::field`] gives it.
-const LAST_EVENT_ID: &str = "Last-Event-ID";
 /// How long a poll waits for an event when the request does not say.
 const POLL_DEFAULT: Duration = Duration::from_secs(25);
 /// The longest that a poll waits; a request for more is served as this.
@@ -31,13 +29,14 @@ impl<'a> FeedRequest<'a> {
     /// an `EventSource` keeps its URL when it comes back.
     ///
     /// # Errors
-    /// [`Invalid`] that names the field, the header, or `query`.
+    /// [`Invalid`] that names the field, or `query`.
     pub fn parse_query(query: &'a str, last_event_id: Option<&[u8]>) -> Result<Self, Invalid> {
         let (mut user, mut since, mut watch, mut timeout) = (None, None, Vec::new(), None);
         read(query, Some("watch"), |name, value| {
             match name {
                 "user" => user = Some(UserId::parse("user", &value)?),
-                "since" => since = Some(FeedId::parse("since", &value)?),
+                // The header wins, whatever stands here.
+                "since" if last_event_id.is_none() => since = Some(FeedId::parse("since", &value)?),
                 "watch" => add_user(&mut watch, "watch", &value)?,
                 "timeout" => timeout = Some(value),
                 _ => {}
@@ -45,9 +44,10 @@ impl<'a> FeedRequest<'a> {
             Ok(())
         })?;
         if let Some(id) = last_event_id {
-            // What is no UTF-8 is no id either, and is refused as one.
-            let id = str::from_utf8(id.trim_ascii()).unwrap_or_default();
-            since = Some(FeedId::parse(LAST_EVENT_ID, id)?);
+            // An `EventSource` that is refused never comes back, and nobody can take the header from it: what can't be read
+            // is an unknown place.
+            let id = str::from_utf8(id.trim_ascii()).ok();
+            since = Some(id.and_then(|id| FeedId::parse("since", id).ok()).unwrap_or(FeedId::UNKNOWN));
         }
         Ok(Self { user: user.ok_or_else(|| missing("user"))?, since, watch, timeout })
     }

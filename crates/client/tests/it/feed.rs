@@ -149,12 +149,12 @@ async fn a_refused_handshake_is_the_end_unless_it_passes() {
     check(
         &mut feed,
         &[
-            "lost a sentence (unavailable, 503)",
-            "lost a sentence (slower, 429)",
-            "lost a sentence (timeout, 408)",
+            "lost text: a sentence (unavailable, 503)",
+            "lost text: a sentence (slower, 429)",
+            "lost text: a sentence (timeout, 408)",
             "lost the server answered 502 with something else than the contract says: no problem document: expected ident at line 1 column 2",
             "lost",
-            "error a sentence (invalid_field, 400)",
+            "error text: a sentence (invalid_field, 400)",
             "end",
         ],
     )

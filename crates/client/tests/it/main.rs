@@ -82,7 +82,7 @@ async fn what_a_repeat_cannot_mend_is_not_repeated() {
         let ClientError::Problem(problem) = &error else { panic!("{error:?}") };
         assert_eq!((problem.status, problem.code.as_str()), (status, code));
         assert_eq!(problem.field.as_deref(), Some("text"));
-        assert_eq!(error.to_string(), format!("a sentence ({code}, {status})"));
+        assert_eq!(error.to_string(), format!("text: a sentence ({code}, {status})"));
         assert_eq!(script.finish().await.len(), 1);
     }
 }

@@ -57,9 +57,14 @@ pub(super) fn events(
     body: &Inbound,
     lifeline: &Lifeline,
 ) -> Result<Reply, Refusal> {
-    let feed = subscribe(app, read(head, body)?)?;
+    let FeedRequest { user, since, watch, .. } = read(head, body)?;
+    // An `EventSource` that is refused never comes back: one that comes too late is told so in the stream.
+    let events = match app.service.subscribe(Subscribe { user, since, watch }) {
+        Some(feed) => Events::new(feed, app.options.heartbeat),
+        None => Events::ended(Close::Restart),
+    };
     lifeline.hold();
-    let mut reply = Response::new(Content::Events(Box::new(Events::new(feed, app.options.heartbeat))));
+    let mut reply = Response::new(Content::Events(Box::new(events)));
     let headers = reply.headers_mut();
     headers.insert(CONTENT_TYPE, HeaderValue::from_static("text/event-stream"));
     headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));

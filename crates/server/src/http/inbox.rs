@@ -18,5 +18,5 @@ pub(super) fn query_alone<'a>(head: &'a Parts, body: &Inbound) -> Result<&'a str
     if body.is_absent() {
         return Ok(head.uri.query().unwrap_or_default());
     }
-    Err(Refusal::new(ProblemCode::BadRequest, "this path takes a query string and no body"))
+    Err(Refusal::new(ProblemCode::BodyAndQuery, "this path takes a query string and no body"))
 }

@@ -9,6 +9,12 @@ use std::{
     task::{Context, Poll, Waker},
 };
 
+/// Where so many events wait, that someone writes is not worth a place: it would be late, and whoever told it again and
+/// again could close another's session with it.
+const TYPING_MAX_WAITING: usize = 32;
+/// What such an event is called.
+const TYPING: &str = "typing";
+
 /// A session's outbox. While the session catches up an outbox that is full is emptied, and the session catches up once
 /// more; after that it has fallen behind.
 #[derive(Default)]
@@ -45,6 +51,9 @@ impl Outbox {
             return;
         }
         let bytes = state.waiting_bytes + event.json.len();
+        if event.name == TYPING && state.waiting.len() >= TYPING_MAX_WAITING {
+            return;
+        }
         let full = state.waiting.len() >= OUTBOX_MAX_EVENTS
             || (bytes > OUTBOX_MAX_BYTES && !state.waiting.is_empty());
         match (full, state.live) {
@@ -183,6 +192,19 @@ mod tests {
                 "what is closed holds nothing"
             );
         }
+    }
+
+    #[test]
+    fn who_types_closes_nobody() {
+        let outbox = Outbox::default();
+        assert!(take(&outbox).is_pending());
+        let typing = Arc::new(Outgoing { name: TYPING, ..(*event(1)).clone() });
+        (0..2 * OUTBOX_MAX_EVENTS).for_each(|_| outbox.push(typing.clone()));
+        outbox.push(event(1));
+        for _ in 0..TYPING_MAX_WAITING {
+            assert!(matches!(take(&outbox), Poll::Ready(Given::Event(event)) if event.name == TYPING));
+        }
+        assert!(matches!(take(&outbox), Poll::Ready(Given::Event(event)) if event.name == "message"));
     }
 
     #[test]

@@ -2,6 +2,7 @@
 
 use super::{Options, connection, shutdown::Stop};
 use crate::http::App;
+use socket2::SockRef;
 use std::{convert::Infallible, io, sync::Arc, time::Duration};
 use tokio::{
     net::{TcpListener, TcpStream},
@@ -53,9 +54,17 @@ impl Acceptor<'_> {
         self.slots.clone().acquire_owned().await.expect("the semaphore is never closed")
     }
 
-    fn spawn(&self, stream: TcpStream, slot: OwnedSemaphorePermit) {
+    fn prepare(&self, stream: &TcpStream) -> io::Result<()> {
         // Without it a reply could wait for the client's acknowledgement of the one before.
-        if let Err(error) = stream.set_nodelay(true) {
+        stream.set_nodelay(true)?;
+        let socket = SockRef::from(stream);
+        socket.set_tcp_notsent_lowat(UNSENT_MAX_BYTES)?;
+        // A client that is gone without a word acknowledges nothing of what it is sent, be it a heartbeat.
+        socket.set_tcp_user_timeout(Some(self.options.write_timeout))
+    }
+
+    fn spawn(&self, stream: TcpStream, slot: OwnedSemaphorePermit) {
+        if let Err(error) = self.prepare(&stream) {
             tracing::debug!(%error, "a connection was gone as soon as it was accepted");
             return;
         }
@@ -71,6 +80,10 @@ impl Acceptor<'_> {
         });
     }
 }
+
+/// Bytes that the kernel may hold unsent for a connection before it takes no more: so what waits for a slow client waits
+/// here, where it is counted, and a client that takes a little at a time is seen to.
+const UNSENT_MAX_BYTES: u32 = 64 * 1024;
 
 /// Whether an error of `accept` tells of one connection and not of the listener.
 fn is_of_the_connection(error: &io::Error) -> bool {

@@ -16,8 +16,15 @@ use std::{
     pin::Pin,
     sync::Arc,
     task::{Context, Poll, ready},
+    time::Duration,
 };
-use tokio::{sync::OwnedSemaphorePermit, time::Instant};
+use tokio::{
+    sync::OwnedSemaphorePermit,
+    time::{Instant, timeout},
+};
+
+/// How long a session waits for its turn to catch up.
+const CATCH_UP_TURN_MAX: Duration = Duration::from_secs(10);
 
 /// What a face asks for.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -92,7 +99,8 @@ impl Service {
         let mut held = None;
         if known.is_some() {
             let bytes = u32::try_from(CATCH_UP_MAX_BYTES).expect("a few MiB");
-            let turn = self.shared.catch_up_bytes.clone().acquire_many_owned(bytes).await;
+            let turn = self.shared.catch_up_bytes.clone().acquire_many_owned(bytes);
+            let turn = timeout(CATCH_UP_TURN_MAX, turn).await.map_err(|_| Close::Overloaded)?;
             held = Some(turn.expect("the semaphore is never closed"));
         }
         let catch_up = store.catch_up(user, known).await.map_err(|error| {

@@ -157,7 +157,7 @@ impl Link {
         match self.phase {
             Phase::Open => {
                 let answered = self.answer(cx);
-                let told = self.outbound.has_room() && self.tell(cx);
+                let told = self.tell(cx);
                 let read = self.phase == Phase::Open && self.may_read() && self.receive(cx)?;
                 Ok(wrote | answered | told | read)
             }
@@ -211,7 +211,7 @@ impl Link {
     fn tell(&mut self, cx: &mut Context<'_>) -> bool {
         let Talk::Feed { feed, .. } = &mut self.talk else { return false };
         let mut any = false;
-        while self.outbound.has_room() {
+        while self.outbound.has_room_for_events() {
             match feed.poll_next(cx) {
                 Poll::Ready(Ok(event)) => self.outbound.push(Opcode::Text, event.json.clone()),
                 Poll::Ready(Err(why)) => {

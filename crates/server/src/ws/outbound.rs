@@ -52,6 +52,11 @@ impl Outbound {
         self.waiting.len() < WAITING_MAX_FRAMES && self.bytes < WAITING_MAX_BYTES
     }
 
+    /// Whether more events may be put in: so many that replies and pongs have room beside them.
+    pub(super) fn has_room_for_events(&self) -> bool {
+        self.waiting.len() < WAITING_MAX_FRAMES / 2 && self.bytes < WAITING_MAX_BYTES / 2
+    }
+
     pub(super) fn is_empty(&self) -> bool {
         self.waiting.is_empty()
     }

@@ -95,6 +95,28 @@ async fn nor_is_one_from_before_the_store_was_restored() {
 }
 
 #[tokio::test]
+async fn nor_is_one_that_a_copy_put_back_does_not_know() {
+    let [directory, copy] = [(); 2].map(|()| tempfile::tempdir().expect("a directory"));
+    let server = Setup::embedded(directory.path()).start().await;
+    let id = last_id_after_three(&server).await;
+    server.stop().await;
+    let copied =
+        std::process::Command::new("cp").arg("-a").arg(directory.path().join(".")).arg(copy.path()).status();
+    assert!(copied.expect("cp").success());
+    let server = Setup::embedded(directory.path()).start().await;
+    let fourth = send(&mut Actor::connect(server.address).await, "apple", "four").await;
+    server.stop().await;
+    let (epoch, _) = id.split_once('-').expect("an id");
+    let id = format!("{epoch}-{:014x}", fourth["ts"].as_u64().expect("a time"));
+    // The copy has the same epoch, and goes on from before that id.
+    let server = Setup::embedded(copy.path()).start().await;
+    let text = "another fourth";
+    send(&mut Actor::connect(server.address).await, "apple", text).await;
+    assert_begins_anew(&server, &id).await;
+    server.stop().await;
+}
+
+#[tokio::test]
 async fn a_restart_alone_takes_nothing_from_a_client() {
     let directory = tempfile::tempdir().expect("a directory");
     let server = Setup::embedded(directory.path()).start().await;

@@ -138,10 +138,15 @@ async fn a_server_that_goes_away_opens_no_feed() {
     let server = Setup::memory().start().await;
     let mut connection = server.connect().await;
     server.app.leave();
-    for path in ["/api/ws", "/api/events", "/api/poll"] {
+    for path in ["/api/ws", "/api/poll"] {
         let ask = crate::wire::request(&format!("GET {path}?user=apple"), &crate::socket::HANDSHAKE, "");
         connection.ask(ask).await.refused(503, "unavailable", "");
     }
+    // An `EventSource` that is refused never comes back.
+    let mut stream = crate::stream::Stream::open(&server, "user=apple", &[]).await;
+    let end = stream.block().await.expect("a word before the end");
+    assert_eq!((end.event.as_deref(), &end.data["code"]), (Some("close"), &1012.into()));
+    assert!(stream.block().await.is_none());
     drop(connection);
     server.stop().await;
 }

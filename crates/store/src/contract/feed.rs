@@ -203,7 +203,7 @@ pub async fn an_inbox_shows_what_was_acknowledged(backend: &dyn Backend) {
 
 /// Each message, and each marker as it stands.
 pub async fn a_catch_up_tells_each_thing_once_in_order(backend: &dyn Backend) {
-    let (_, store) = fresh(backend);
+    let (clock, store) = fresh(backend);
     let store = &*store;
     let nothing = store.catch_up(user("a"), None).await.expect("caught up");
     assert_eq!(nothing.events, Some(vec![]));
@@ -225,6 +225,7 @@ pub async fn a_catch_up_tells_each_thing_once_in_order(backend: &dyn Backend) {
     }
     let delivered = marked(store, "a:c", "a", Delivered, 9).await;
     marked(store, "a:c", "a", Delivered, 4).await;
+    clock.advance(Duration::from_secs(1));
     let last = Event::Message(send(store, "a:b", "b").await);
     let chat = |name| Chat::parse(name).expect("a chat").0;
     let event = |chat, side, kind, marker| Event::Marker(Marked { chat, side, kind, marker });
@@ -247,6 +248,7 @@ pub async fn a_catch_up_tells_each_thing_once_in_order(backend: &dyn Backend) {
     assert_eq!(Some(now), last.ts());
     assert_eq!(missed(store, "a", now).await, Some(vec![]));
     assert_eq!(missed(store, "a", Ts(now.0 + 1)).await, None, "ahead of the store");
+    assert_eq!(missed(store, "a", Ts(now.0 - 1)).await, None, "nothing happened then");
 }
 
 /// By events, and by bytes.

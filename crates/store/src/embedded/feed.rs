@@ -4,6 +4,7 @@ use super::{
     EmbeddedStore, Inner,
     answer::horizon,
     cell::Reach,
+    changes,
     head::Head,
     queue::{Item, Order, Outcome, RETRY_AFTER, Reply},
     reader,
@@ -66,6 +67,9 @@ impl EmbeddedStore {
         if since >= upto {
             return Ok(CatchUp { upto, events: (since == upto).then(Vec::new) });
         }
+        if !inner.read(move |tables| changed_at(tables, since)).await? {
+            return Ok(CatchUp { upto, events: None });
+        }
         let inbox = inner.inbox(&user).await?;
         let chats = inbox.changed_since(since, CATCH_UP_MAX_EVENTS + 1);
         let mut missed = Missed { since, upto, events: Vec::new(), bytes: 0 };
@@ -78,6 +82,9 @@ impl EmbeddedStore {
             missed.add_markers(&chat, &head);
             if head.last_ts <= since {
                 continue;
+            }
+            if !missed.fits() {
+                return Ok(CatchUp { upto, events: None });
             }
             match inner.cells.hot(&chat).and_then(|cell| cell.since(head.last, since)) {
                 Some(messages) => messages.into_iter().for_each(|message| missed.add(message)),
@@ -112,12 +119,28 @@ impl Inner {
                     let side = chat.side_of(user.as_str())?;
                     Some((chat, side, head))
                 });
-                inbox.fill(rows.into_iter().chain(late));
+                inbox.fill(rows.into_iter().chain(late).collect()).await;
                 self.users.reweigh(user, &inbox);
             }
         }
         Ok(inbox)
     }
+}
+
+/// Whether something changed at just that time, as far as the change log reaches back. Every place that was given out is
+/// the time of a change, or the beginning; a copy of the store that was put back has other times from there on.
+fn changed_at(tables: &Tables, ts: Ts) -> Result<bool, StoreError> {
+    let mut rows = tables.changes.range(ts.0.to_be_bytes()..);
+    let Some(row) = rows.next() else { return Ok(true) };
+    let (key, value) = row.into_inner().map_err(|error| reader::engine(&error))?;
+    let changes = changes::decode(&key, &value)
+        .map_err(|wrong| StoreError::Damaged(format!("the change log: {wrong}")))?;
+    if changes.iter().any(|change| change.ts == ts) {
+        return Ok(true);
+    }
+    // Before the log's first change, which is later: it was let go of, or it is the beginning.
+    let first = tables.changes.first_key_value().and_then(|row| row.key().ok());
+    Ok(first.is_none_or(|first| *first == *key) && changes.first().is_none_or(|first| first.ts > ts))
 }
 
 /// Fills a page of an inbox; messages that are not in memory are read from `tables`.

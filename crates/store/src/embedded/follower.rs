@@ -29,6 +29,9 @@ const EVERY: Duration = Duration::from_secs(5);
 /// short by a crash must be the journal's last.
 pub(super) const BATCH_ROWS: usize = 1_024;
 
+/// Chats whose rows are written before the end.
+const LAST_CHATS_MAX: usize = 8_192;
+
 /// The state of the follower's thread.
 pub(super) struct Follower {
     pub(super) overlay: Arc<Overlay>,
@@ -47,6 +50,10 @@ impl Follower {
                 return;
             }
             if let Some((heads, upto)) = self.overlay.take() {
+                // Those who wait for the end don't wait for this: the next start reads the log.
+                if ended && heads.chats.len() > LAST_CHATS_MAX {
+                    return;
+                }
                 if let Err(error) = self.write(&heads, upto) {
                     return self.failure.set(&format!("the inbox rows could not be written: {error}"));
                 }

@@ -23,6 +23,9 @@ const INBOX_BYTES: usize = 1_200;
 /// What a chat takes in an inbox: its head in a hash map, its name, and its place in two orders; as measured.
 const CHAT_BYTES: usize = 400;
 
+/// Chats that are put into an inbox at once.
+const FILL_CHATS: usize = 256;
+
 /// The inboxes in memory.
 pub(super) struct Users {
     cache: Cache<UserId, Entry, WeightOfEntry, DefaultHashBuilder, KeepUsed>,
@@ -134,13 +137,18 @@ impl Inbox {
         self.state.lock().filled
     }
 
-    /// Puts in all the user's chats.
-    pub(super) fn fill(&self, heads: impl Iterator<Item = (Chat, Side, Head)>) {
-        let mut state = self.state.lock();
-        for (chat, side, head) in heads {
-            state.put(&chat, side, &head);
+    /// Puts in all the user's chats, a few at a time: the task that answers everyone may wait for this inbox.
+    pub(super) async fn fill(&self, heads: Vec<(Chat, Side, Head)>) {
+        for some in heads.chunks(FILL_CHATS) {
+            {
+                let mut state = self.state.lock();
+                for (chat, side, head) in some {
+                    state.put(chat, *side, head);
+                }
+            }
+            tokio::task::yield_now().await;
         }
-        state.filled = true;
+        self.state.lock().filled = true;
     }
 
     /// Brings a chat up to date; whether the cache must be told of the weight.
@@ -228,16 +236,16 @@ mod tests {
         Head::of(&message, crate::embedded::head::Standing::START)
     }
 
-    #[test]
-    fn a_change_during_the_filling_is_not_lost() {
+    #[tokio::test]
+    async fn a_change_during_the_filling_is_not_lost() {
         let users = Users::new(0);
         let inbox_of_b = users.get(&user("b"));
         assert!(!inbox_of_b.is_filled());
         let (ab, bc) = (chat("a:b"), chat("b:c"));
         users.put(&ab, &head(&ab, 7, 70));
         let stale =
-            [(ab.clone(), Side::Second, head(&ab, 6, 60)), (bc.clone(), Side::First, head(&bc, 2, 65))];
-        inbox_of_b.fill(stale.into_iter());
+            vec![(ab.clone(), Side::Second, head(&ab, 6, 60)), (bc.clone(), Side::First, head(&bc, 2, 65))];
+        inbox_of_b.fill(stale).await;
         assert!(users.get(&user("b")).is_filled());
         let shown = |limit| {
             let (heads, unread) = inbox_of_b.page(&inbox("b", 0, limit, None));
@@ -251,15 +259,15 @@ mod tests {
         assert_eq!((since(69), since(70), since(80)), (vec![ab, bc.clone()], vec![bc], vec![]));
     }
 
-    #[test]
-    fn a_used_inbox_outlives_any_crowd_and_the_cache_stays_small() {
+    #[tokio::test]
+    async fn a_used_inbox_outlives_any_crowd_and_the_cache_stays_small() {
         let users = Users::new(0);
         let used: Vec<_> = (0..50).map(|n| users.get(&user(&format!("used{n}")))).collect();
         for n in 0..20_000 {
             let name = format!("u{n}");
             let inbox = users.get(&user(&name));
             let chat = chat(&format!("a:{name}"));
-            inbox.fill([(chat.clone(), Side::Second, head(&chat, 1, n))].into_iter());
+            inbox.fill(vec![(chat.clone(), Side::Second, head(&chat, 1, n))]).await;
             users.reweigh(&user(&name), &inbox);
             // Whoever is not here is not brought up to date.
             users.put(&chat, &head(&chat, 2, 100_000 + n));
@@ -271,11 +279,11 @@ mod tests {
         assert!(users.cache.len() < 10_000, "{} inboxes", users.cache.len());
     }
 
-    #[test]
-    fn an_inbox_that_grows_is_told_to_the_cache() {
+    #[tokio::test]
+    async fn an_inbox_that_grows_is_told_to_the_cache() {
         let users = Users::new(0);
         let held = users.get(&user("a"));
-        held.fill(std::iter::empty());
+        held.fill(Vec::new()).await;
         users.reweigh(&user("a"), &held);
         for n in 0..1_000 {
             let chat = chat(&format!("a:{n}"));
