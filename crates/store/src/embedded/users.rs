@@ -90,6 +90,8 @@ impl Users {
                 usize::try_from(capacity_bytes / INBOX_ESTIMATE_BYTES).unwrap_or(usize::MAX),
             )
             .weight_capacity(capacity_bytes)
+            // A part holds its share of the bytes, and one inbox may take megabytes.
+            .shards(1)
             .build()
             .expect("both capacities are given");
         Self { cache: Cache::with_options(options, WeightOfEntry, DefaultHashBuilder::default(), KeepUsed) }
