@@ -31,6 +31,7 @@ mod inbox;
 mod ledger;
 mod live;
 mod load;
+mod numbers;
 mod pace;
 mod plan;
 mod process;

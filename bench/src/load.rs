@@ -9,7 +9,6 @@ use crate::{
     ledger::Acked,
     pace::Arrivals,
     process::ProcessId,
-    report::process_report,
     tally::Tally,
     worker::Worker,
 };
@@ -67,7 +66,8 @@ impl Measured {
 
     /// Processor time of the server a request that was answered well, in microseconds, where it was watched.
     pub(crate) fn cpu_us_per_request(&self) -> Option<f64> {
-        Some(process_report(self.usage?, self.succeeded(), 0).cpu_us_per_request)
+        let (before, after) = self.usage?;
+        Some(after.cpu_us_per_request(&before, self.succeeded()))
     }
 
     /// What was acknowledged, given up for the verification.

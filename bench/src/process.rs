@@ -1,6 +1,6 @@
 //! What a process uses, as Linux tells it under `/proc`.
 
-use crate::BenchError;
+use crate::{BenchError, numbers::float};
 use serde::Serialize;
 use std::time::Duration;
 
@@ -17,6 +17,13 @@ pub struct Usage {
     pub written_bytes: u64,
     /// Resident memory now.
     pub rss_bytes: u64,
+}
+
+impl Usage {
+    /// Processor time since an earlier look, in microseconds a request.
+    pub(crate) fn cpu_us_per_request(&self, before: &Self, requests: u64) -> f64 {
+        self.cpu.saturating_sub(before.cpu).as_secs_f64() * 1e6 / float(requests.max(1))
+    }
 }
 
 impl ProcessId {

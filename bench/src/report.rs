@@ -5,6 +5,7 @@ use crate::{
     connection::Connection,
     content::{Buffer, Chats, Senders},
     load::{Measured, load},
+    numbers::{float, ms},
     process::ProcessId,
     reply,
     tally::{Op, OpTally},
@@ -175,20 +176,10 @@ pub(crate) fn op_report(name: &str, tally: &OpTally, seconds: f64) -> OpReport {
 /// What a process used for so many requests, so many of them sends.
 pub(crate) fn process_report((before, after): (Usage, Usage), requests: u64, sends: u64) -> ProcessReport {
     let written = float(after.written_bytes.saturating_sub(before.written_bytes));
-    let cpu = after.cpu.saturating_sub(before.cpu);
     ProcessReport {
         rss_before_mib: float(before.rss_bytes) / f64::from(1 << 20),
         rss_after_mib: float(after.rss_bytes) / f64::from(1 << 20),
-        cpu_us_per_request: cpu.as_secs_f64() * 1e6 / float(requests.max(1)),
+        cpu_us_per_request: after.cpu_us_per_request(&before, requests),
         written_bytes_per_send: (sends > 0).then(|| written / float(sends)),
     }
-}
-
-pub(crate) fn ms(microseconds: u64) -> f64 {
-    float(microseconds) / 1_000.0
-}
-
-#[expect(clippy::cast_precision_loss, reason = "exact below 2^53, and only told to people")]
-pub(crate) fn float(number: u64) -> f64 {
-    number as f64
 }

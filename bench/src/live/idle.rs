@@ -7,8 +7,9 @@ use super::{
 use crate::{
     BenchError, Content, Failure, Report, Server, Usage,
     content::{Chats, Senders, TEXT_MIN_BYTES},
+    numbers::float,
     process::ProcessId,
-    report::{float, op_report, process_report},
+    report::{op_report, process_report},
     tally::OpTally,
 };
 use chinwag_model::Side;

@@ -10,9 +10,10 @@ use crate::{
     content::{Buffer, Chats, Senders},
     deliveries::Received,
     ledger::{Acked, of_chat},
+    numbers::float,
     process::ProcessId,
     reply,
-    report::{float, op_report, process_report},
+    report::{op_report, process_report},
     tally::OpTally,
     verify::verify,
 };
