@@ -207,6 +207,12 @@ impl Layout {
         Ok(())
     }
 
+    /// Gives the store a new epoch: places in its feeds that were given out before are none any more.
+    pub(super) fn renew_epoch(&mut self) -> Result<(), OpenError> {
+        self.epoch = new_epoch(&self.root)?;
+        write_format(&self.root, State::Ready, self.epoch)
+    }
+
     /// The engine's directory.
     pub(super) fn db(&self) -> PathBuf {
         self.root.join("db")

@@ -14,8 +14,8 @@ use std::{io::Write, path::Path, sync::Arc};
 /// A handle for the operator's verbs, which block, and may take long. It keeps the engine open, but not the store.
 #[derive(Clone)]
 pub struct Maintenance {
-    tables: Tables,
-    epoch: Epoch,
+    pub(super) tables: Tables,
+    pub(super) epoch: Epoch,
     clock: Arc<dyn Clock>,
     /// The lock of a directory that no server has open.
     _layout: Option<Arc<Layout>>,
@@ -63,6 +63,11 @@ impl Maintenance {
         let view = self.tables.view();
         let now = self.clock.read().wall;
         backup::take(&view, self.epoch, now, since, bytes_a_second, out, progress)
+    }
+
+    /// How many messages there are, about.
+    pub fn messages_estimate(&self) -> u64 {
+        self.tables.messages.approximate_len() as u64
     }
 
     /// Reads the whole store as it is at this moment and verifies it: see [`super::check()`].

@@ -7,6 +7,7 @@
 //! inboxes are written, later), `reader` and `feed` (how it is read), [`check()`] (how it is verified).
 
 mod answer;
+pub mod archive;
 pub mod backup;
 mod cell;
 mod cells;

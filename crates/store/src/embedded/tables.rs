@@ -1,7 +1,7 @@
 //! The engine, and the four tables that it holds. Only this file and its callers beside it know fjall.
 
 use super::{Options, changes, journal, layout::OpenError};
-use chinwag_model::Ts;
+use chinwag_model::{Chat, Ts};
 use fjall::{
     Database, Iter, Keyspace, KeyspaceCreateOptions, OwnedWriteBatch, PersistMode, Readable, Snapshot,
     UserValue,
@@ -87,6 +87,16 @@ impl View {
     /// The rows of the change log of batches that ended after a time.
     pub(super) fn changes_after(&self, ts: Ts) -> Iter {
         self.snapshot.range(&self.tables.changes, (ts.0 + 1).to_be_bytes()..)
+    }
+
+    /// The rows of a chat's messages, in order.
+    pub(super) fn messages_of(&self, chat: &Chat) -> Iter {
+        self.snapshot.prefix(&self.tables.messages, [chat.as_str().as_bytes(), &[0]].concat())
+    }
+
+    /// The inbox rows whose keys begin like that.
+    pub(super) fn inbox_of(&self, prefix: &[u8]) -> Iter {
+        self.snapshot.prefix(&self.tables.inbox, prefix)
     }
 
     /// The inbox rows.

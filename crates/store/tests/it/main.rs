@@ -1,5 +1,6 @@
 //! The store from outside: the contract on every backend, and the embedded store against the model.
 
+mod archive;
 mod backends;
 mod backup;
 mod embedded;

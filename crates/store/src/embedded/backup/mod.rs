@@ -12,7 +12,7 @@ pub use restore::{RestoreError, RestoreReport, restore};
 pub use take::{BackupProgress, BackupReport, Since};
 pub use verify::{BackupCheck, check_backup, head_of};
 
-pub(super) use take::take;
+pub(super) use take::{newest, take};
 
 use chinwag_model::{Epoch, Ts};
 use std::{fmt, io, str::FromStr};

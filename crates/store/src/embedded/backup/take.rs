@@ -86,7 +86,7 @@ pub(in crate::embedded) fn take(
 }
 
 /// The store's latest change.
-pub(super) fn newest(view: &View, epoch: Epoch) -> Result<Place, BackupError> {
+pub(in crate::embedded) fn newest(view: &View, epoch: Epoch) -> Result<Place, BackupError> {
     let Some(row) = view.changes().next_back() else { return Ok(Place { epoch, ts: Ts(0), digest: 0 }) };
     let (key, value) = row.into_inner().map_err(|error| engine(&error))?;
     Ok(Place { epoch, ts: changes::decode_key(&key).map_err(of_log)?, digest: digest(&key, &value) })
