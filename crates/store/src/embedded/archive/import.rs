@@ -10,7 +10,7 @@ use crate::embedded::{
     follower::{self, write_heads},
     head::{Head, encode_derived, encode_head, encode_standing},
     layout::Layout,
-    migrate, reader, record,
+    migrate, reader, rebuild, record,
     tables::Tables,
 };
 use bytes::BytesMut;
@@ -86,6 +86,8 @@ pub struct Importer {
     newest: Option<Change>,
     /// Whether this is the first batch.
     began: bool,
+    /// Whether any message was revised: then what is derived of that is derived anew at the end.
+    has_revisions: bool,
     /// The chat at hand.
     chat: Option<Current>,
     batch: Batch,
@@ -130,7 +132,7 @@ impl Importer {
         let newest = newest(&tables)?;
         let jump_us = u64::try_from(CLOCK_JUMP_MAX.as_micros()).unwrap_or(u64::MAX);
         let latest_allowed = Ts(clock.read().wall.0.saturating_add(jump_us));
-        Ok(Self { tables, layout, latest_allowed, newest, began: false, chat: None, batch: Batch::default() })
+        Ok(Self { tables, layout, latest_allowed, newest, began: false, has_revisions: false, chat: None, batch: Batch::default() })
     }
 
     /// Takes a message.
@@ -138,6 +140,7 @@ impl Importer {
     /// # Errors
     /// [`ImportError::Refused`] where it does not go with what is there; [`ImportError::Store`].
     pub fn message(&mut self, imported: Imported) -> Result<Fate, ImportError> {
+        self.has_revisions |= imported.revision.is_some();
         let changed = imported.revision.as_ref().map_or(imported.ts, |revision| revision.ts);
         if changed > self.latest_allowed {
             return Err(refused("ts", "the time is more than an hour ahead of this machine's clock"));
@@ -211,6 +214,9 @@ impl Importer {
     /// [`ImportError::Store`].
     pub fn finish(mut self) -> Result<(), ImportError> {
         self.flush()?;
+        if self.has_revisions {
+            rebuild::inbox(&self.tables).map_err(ImportError::Store)?;
+        }
         self.tables.sync().map_err(|error| engine(&error))
     }
 
@@ -377,8 +383,8 @@ impl Imported {
 /// The latest change among messages and markers.
 fn latest(messages: &[Message], marked: &HashMap<Chat, Head>) -> Option<Change> {
     let messages = messages.iter().map(|message| Change {
-        ts: message.ts,
-        kind: Kind::Message,
+        ts: message.changed(),
+        kind: if message.revision.is_some() { Kind::Revised } else { Kind::Message },
         chat: message.chat.clone(),
         seq: message.seq,
     });
