@@ -3,6 +3,7 @@ use crate::{
     fields::{Fields, missing},
     inbox::InboxRequest,
     mark::{MarkRequest, TypingRequest},
+    revise::{EditRequest, ReactRequest, UnsendRequest},
     presence::PresenceRequest,
     pull::PullRequest,
     send::SendRequest,
@@ -31,6 +32,12 @@ pub enum Op<'a> {
     Read(MarkRequest<'a>),
     /// `delivered`
     Delivered(MarkRequest<'a>),
+    /// `edit`
+    Edit(EditRequest<'a>),
+    /// `unsend`
+    Unsend(UnsendRequest<'a>),
+    /// `react`
+    React(ReactRequest<'a>),
     /// `typing`
     Typing(TypingRequest<'a>),
     /// `presence`
@@ -76,12 +83,15 @@ impl<'a> Op<'a> {
             "chats" => Self::Chats(InboxRequest::parse_json(frame)?),
             "read" => Self::Read(MarkRequest::parse_json(frame)?),
             "delivered" => Self::Delivered(MarkRequest::parse_json(frame)?),
+            "edit" => Self::Edit(EditRequest::parse_json(frame)?),
+            "unsend" => Self::Unsend(UnsendRequest::parse_json(frame)?),
+            "react" => Self::React(ReactRequest::parse_json(frame)?),
             "typing" => Self::Typing(TypingRequest::parse_json(frame)?),
             "presence" => Self::Presence(PresenceRequest::parse_json(frame)?),
             _ => {
                 return Err(Invalid::new(
                     "op",
-                    "op must be send, pull, chats, read, delivered, typing or presence",
+                    "op must be send, pull, chats, read, delivered, edit, unsend, react, typing or presence",
                 ));
             }
         })

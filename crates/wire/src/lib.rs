@@ -22,6 +22,7 @@ mod presence;
 mod problem;
 mod pull;
 mod query;
+mod revise;
 mod send;
 
 pub use archive::{
@@ -43,4 +44,5 @@ pub use presence::{PresenceReply, PresenceRequest, WirePresence, encode_presence
 pub use problem::{Problem, ProblemCode};
 pub use pull::PullRequest;
 pub use query::encode_query;
+pub use revise::{EditRequest, ReactRequest, UnsendRequest};
 pub use send::SendRequest;

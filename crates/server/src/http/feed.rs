@@ -39,7 +39,7 @@ const ECHO_MAX_BYTES: usize = 16 << 20;
 pub(super) fn websocket(app: &Shared, head: &Parts, body: &Inbound) -> Result<Reply, Refusal> {
     let key = ws::check_handshake(head)?;
     let feed = subscribe(app, read(head, body)?)?;
-    let verbs = Verbs { service: app.service.clone(), text_max_bytes: app.options.text_max_bytes };
+    let verbs = Verbs { service: app.service.clone(), text_max_bytes: app.options.text_max_bytes, revise_window: app.options.revise_window };
     Ok(switch(key, Session::feed(feed, verbs, BODY_MAX_BYTES, app.websockets())))
 }
 

@@ -15,6 +15,7 @@ mod mark;
 mod presence;
 mod pull;
 mod reply;
+mod revise;
 mod send;
 
 pub use crate::ws::Session;
@@ -55,6 +56,8 @@ pub type Reply = Response<Content>;
 pub struct Options {
     /// Longest text of a message, in bytes.
     pub text_max_bytes: usize,
+    /// How long after it was stored a message may be edited or unsent by its sender.
+    pub revise_window: Duration,
     /// Host names that are ours besides localhost and IP literals; without a port.
     pub allowed_hosts: Vec<String>,
     /// Bytes of request bodies that may be held at once, over all connections; one more is refused as overloaded.
@@ -131,6 +134,9 @@ impl App {
             ("/api/chats", &Method::GET | &Method::HEAD) => inbox::chats(app, head, body).await,
             ("/api/read", &Method::POST) => mark::mark(app, head, body, MarkerKind::Read).await,
             ("/api/delivered", &Method::POST) => mark::mark(app, head, body, MarkerKind::Delivered).await,
+            ("/api/edit", &Method::POST) => revise::edit(app, head, body).await,
+            ("/api/unsend", &Method::POST) => revise::unsend(app, head, body).await,
+            ("/api/react", &Method::POST) => revise::react(app, head, body).await,
             ("/api/typing", &Method::POST) => mark::typing(app, head, body).await,
             ("/api/presence", &Method::GET | &Method::HEAD) => presence::presence(app, head, body),
             ("/api/ws", &Method::GET) => feed::websocket(app, head, body),
@@ -148,7 +154,8 @@ impl App {
     /// The refusal of a request that no route takes: the path is unknown, or only the method is.
     fn no_route(&self, path: &str) -> Refusal {
         match path {
-            "/api/send" | "/api/read" | "/api/delivered" | "/api/typing" => Refusal::method("POST"),
+            "/api/send" | "/api/read" | "/api/delivered" | "/api/edit" | "/api/unsend" | "/api/react"
+            | "/api/typing" => Refusal::method("POST"),
             "/api/pull" => Refusal::method("GET, HEAD, POST"),
             "/api/chats" | "/api/presence" | "/ping" | "/healthz" | "/readyz" => Refusal::method("GET, HEAD"),
             "/api/ws" | "/api/events" | "/api/poll" => Refusal::method("GET"),
@@ -193,7 +200,10 @@ const BENCH_ECHO: &str = "/bench/echo";
 fn after_panic(head: &Parts, panic: &(dyn Any + Send)) -> Refusal {
     let path = head.uri.path();
     tracing::error!(method = %head.method, path, why = why_panicked(panic), "a handler panicked");
-    Refusal::after_panic(matches!(path, "/api/send" | "/api/read" | "/api/delivered"))
+    Refusal::after_panic(matches!(
+        path,
+        "/api/send" | "/api/read" | "/api/delivered" | "/api/edit" | "/api/unsend" | "/api/react"
+    ))
 }
 
 /// What a panic said.

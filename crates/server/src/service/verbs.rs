@@ -1,8 +1,10 @@
 use super::Service;
 use chinwag_model::{
-    Chat, Draft, Event, InboxPage, InboxQuery, Mark, Marked, Page, PageQuery, Presence, Side, UserId,
+    Chat, Draft, Event, InboxPage, InboxQuery, Mark, Marked, Message, Page, PageQuery, Presence, Revise,
+    Side, UserId,
 };
 use chinwag_store::{Appended, StoreError};
+use std::sync::Arc;
 
 impl Service {
     /// Sends a message: it is durable once this returns, and those who are connected hear of it.
@@ -27,6 +29,14 @@ impl Service {
     /// Those of [`chinwag_store::Store::inbox`].
     pub async fn inbox(&self, query: InboxQuery) -> Result<InboxPage, StoreError> {
         self.shared.store.inbox(query).await
+    }
+
+    /// Edits a message, takes it back or reacts to it: it is durable once this returns, and both users hear of it.
+    ///
+    /// # Errors
+    /// Those of [`chinwag_store::Store::revise`].
+    pub async fn revise(&self, revise: Revise) -> Result<Arc<Message>, StoreError> {
+        self.shared.store.revise(revise).await
     }
 
     /// Moves a marker forward: it is durable once this returns, and both users hear of it.

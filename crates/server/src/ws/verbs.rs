@@ -4,7 +4,7 @@ use crate::{
     service::Service,
 };
 use bytes::Bytes;
-use chinwag_model::MarkerKind;
+use chinwag_model::{MarkerKind, Revise, Spelling};
 use chinwag_wire::{
     MarkRequest, Op, UpFrame, encode_inbox, encode_marked, encode_message, encode_page, encode_presence,
     encode_reply,
@@ -18,6 +18,8 @@ pub(crate) struct Verbs {
     pub(crate) service: Service,
     /// Longest text of a message, in bytes.
     pub(crate) text_max_bytes: usize,
+    /// How long after it was stored a message may be edited or unsent by its sender.
+    pub(crate) revise_window: Duration,
 }
 
 /// What a request came to.
@@ -66,6 +68,11 @@ impl Verbs {
             Op::Chats(request) => Done::ok(encode_inbox(&self.service.inbox(request.into_query()?).await?)),
             Op::Read(request) => self.mark(request, MarkerKind::Read).await?,
             Op::Delivered(request) => self.mark(request, MarkerKind::Delivered).await?,
+            Op::Edit(request) => {
+                self.revise(request.into_revise(self.text_max_bytes, self.revise_window)?).await?
+            }
+            Op::Unsend(request) => self.revise(request.into_revise(self.revise_window)?).await?,
+            Op::React(request) => self.revise(request.into_revise()?).await?,
             Op::Typing(request) => {
                 let (chat, by) = request.into_typing()?;
                 self.service.typing(chat, by);
@@ -73,6 +80,10 @@ impl Verbs {
             }
             Op::Presence(request) => Done::ok(encode_presence(&self.service.presence(&request.users))),
         })
+    }
+
+    async fn revise(&self, (revise, spelling): (Revise, Spelling)) -> Result<Done, Refusal> {
+        Ok(Done::ok(encode_message(&*self.service.revise(revise).await?, spelling)))
     }
 
     async fn mark(&self, request: MarkRequest<'_>, kind: MarkerKind) -> Result<Done, Refusal> {
@@ -83,7 +94,10 @@ impl Verbs {
 
 /// Whether a request may have changed what is stored.
 fn changes(op: &Op<'_>) -> bool {
-    matches!(op, Op::Send(_) | Op::Read(_) | Op::Delivered(_))
+    matches!(
+        op,
+        Op::Send(_) | Op::Read(_) | Op::Delivered(_) | Op::Edit(_) | Op::Unsend(_) | Op::React(_)
+    )
 }
 
 fn refused(id: Option<u64>, refusal: Refusal) -> Bytes {
