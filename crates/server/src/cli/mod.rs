@@ -2,6 +2,7 @@
 //!
 //! Exit codes: 0 done, 1 the server refused or problems were found, 2 wrong use or it could not start.
 
+mod admin;
 mod backup;
 mod bench;
 mod chat;
@@ -170,8 +171,8 @@ pub async fn run() -> ExitCode {
         Command::Pull(args) => pull::run(args).await,
         Command::Chat(args) => chat::run(args).await,
         Command::Tail(args) => tail::run(args).await,
-        Command::Check(args) => check::run(&args),
-        Command::Backup(args) => backup::run(&args),
+        Command::Check(args) => check::run(&args).await,
+        Command::Backup(args) => backup::run(&args).await,
         Command::Restore(args) => restore::run(&args),
         Command::Export(args) => export::run(&args),
         Command::Import(args) => import::run(&args),
