@@ -64,7 +64,7 @@ impl InboxQuery {
 
 impl InboxPage {
     /// Fills a page from entries that come newest first, and ends it at the limit, at [`PAGE_MAX_BYTES`], or where the
-    /// inbox ends.
+    /// inbox ends; never between two chats whose last messages have one time.
     ///
     /// # Errors
     /// The first error of `entries`.
@@ -78,8 +78,11 @@ impl InboxPage {
         for entry in entries.by_ref() {
             let entry = entry?;
             bytes += entry.last.weight();
-            if page.entries.len() == query.limit || (bytes > PAGE_MAX_BYTES && !page.entries.is_empty()) {
-                page.next = page.entries.last().map(|entry| entry.last.ts);
+            let before = page.entries.last().map(|entry| entry.last.ts);
+            // A cursor is a time, and imported messages may share one: those of one time are on one page.
+            let may_end = before.is_some_and(|before| before != entry.last.ts);
+            if may_end && (page.entries.len() >= query.limit || bytes > PAGE_MAX_BYTES) {
+                page.next = before;
                 break;
             }
             page.entries.push(entry);

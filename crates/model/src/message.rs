@@ -64,6 +64,11 @@ pub struct Reaction {
 }
 
 impl Message {
+    /// When it last changed: when it was stored, or last revised.
+    pub fn changed(&self) -> Ts {
+        self.revision.as_ref().map_or(self.ts, |revision| revision.ts)
+    }
+
     /// The sender's name.
     pub fn sender_name(&self) -> &str {
         self.chat.user(self.sender)

@@ -130,6 +130,17 @@ impl<'a, const N: usize> Fields<'a, N> {
         }
     }
 
+    /// An array that may be absent, as it is spelled.
+    ///
+    /// # Errors
+    /// [`Invalid`] for another type.
+    pub(crate) fn array(&self, name: &'static str) -> Result<Option<&'a str>, Invalid> {
+        match self.value(name) {
+            Some(json) if !json.starts_with('[') => Err(wrong_type(name, "an array", json)),
+            json => Ok(json),
+        }
+    }
+
     /// A whole number that may be absent; one past `u64` is `u64::MAX`.
     ///
     /// # Errors

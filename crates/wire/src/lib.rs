@@ -6,6 +6,7 @@
 //! **Architecture invariant:** the only room that knows JSON; it does no I/O and knows no HTTP library, only the
 //! numbers of the statuses.
 
+mod archive;
 pub mod close_code;
 mod data;
 mod encode;
@@ -23,6 +24,10 @@ mod pull;
 mod query;
 mod send;
 
+pub use archive::{
+    ArchiveHead, ArchiveLine, ArchiveMarkers, ArchiveMessage, TableRow, encode_archive_end,
+    encode_archive_head, encode_archive_markers, encode_archive_message,
+};
 pub use encode::{encode_message, encode_page};
 pub use event::{
     MarkEvent, MessageEvent, PollReply, PresenceEvent, ReadyEvent, TypingEvent, WireEvent, encode_event,

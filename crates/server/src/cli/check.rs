@@ -1,51 +1,45 @@
 //! `chinwag check`
 
 use super::{
-    CliError, load,
+    CliError,
     output::{Output, escaped},
+    place::{DataArgs, bar_of_bytes, bar_of_rows},
     serve::why_not_opened,
     time::utc,
 };
-use crate::config::Flags;
-use chinwag_store::embedded::{CheckProgress, CheckReport, check};
+use chinwag_model::Ts;
+use chinwag_store::embedded::{CheckProgress, CheckReport, backup::check_backup, check};
 use clap::Args;
-use indicatif::{ProgressBar, ProgressStyle};
-use std::path::PathBuf;
+use std::{
+    fs::File,
+    io::{self, BufReader},
+    path::{Path, PathBuf},
+};
 
 const MORE: &str = "\
 It reads every message and verifies its checksum, that each chat counts 1, 2, 3, … with no gap, that times rise, and that \
 the change log names the same messages. It changes no message.
+
+A backup is read the same way, without a store: every part, every row, and that it is whole.
 
 Exit codes: 0 all is well, 1 there are problems, 2 the store can't be opened.";
 
 #[derive(Debug, Args)]
 #[command(after_help = MORE)]
 pub(super) struct CheckArgs {
-    #[arg(
-        long,
-        value_name = "DIR",
-        value_hint = clap::ValueHint::DirPath,
-        help = "Directory of the messages [env: CHINWAG_DATA] [default: ./chinwag-data]"
-    )]
-    data: Option<PathBuf>,
-    #[arg(
-        long,
-        value_name = "FILE",
-        value_hint = clap::ValueHint::FilePath,
-        help = "Configuration file (TOML) [env: CHINWAG_CONFIG]"
-    )]
-    config: Option<PathBuf>,
+    /// A backup to read and verify instead of a store.
+    #[arg(value_name = "BACKUP", value_hint = clap::ValueHint::FilePath, conflicts_with_all = ["data", "config"])]
+    backup: Option<PathBuf>,
+    #[command(flatten)]
+    data: DataArgs,
 }
 
-pub(super) fn run(args: CheckArgs) -> Result<(), CliError> {
-    let data = load(&Flags::of_data(args.config, args.data))?.settings().data;
-    // It draws on standard error, and only where that is a terminal.
-    let bar = ProgressBar::new(0).with_style(
-        ProgressStyle::with_template(
-            "{bar:40} {percent}%  {human_pos} of about {human_len} rows  {eta} left",
-        )
-        .expect("the template is right"),
-    );
+pub(super) fn run(args: &CheckArgs) -> Result<(), CliError> {
+    if let Some(backup) = &args.backup {
+        return check_file(backup);
+    }
+    let data = args.data.directory()?;
+    let bar = bar_of_rows();
     let report = check(&data, &mut |CheckProgress { done, total_estimate }| {
         bar.set_length(total_estimate.max(done));
         bar.set_position(done);
@@ -54,6 +48,41 @@ pub(super) fn run(args: CheckArgs) -> Result<(), CliError> {
     let report = report.map_err(|error| CliError::Usage(why_not_opened(&error)))?;
     print(&report)?;
     conclude(&report)
+}
+
+fn check_file(path: &Path) -> Result<(), CliError> {
+    let cannot = |error: io::Error| CliError::Usage(format!("{}: {error}", path.display()));
+    let file = File::open(path).map_err(cannot)?;
+    let bar = bar_of_bytes(file.metadata().map_err(cannot)?.len());
+    let found = check_backup(BufReader::with_capacity(1 << 20, file), &mut |done| bar.set_position(done));
+    bar.finish_and_clear();
+    let found = found.map_err(|error| CliError::Refused(escaped(&format!("{}: {error}", path.display()))))?;
+    let head = &found.head;
+    let moment = |ts: Ts| format!("{} ({})", ts.0, utc(ts.seconds()));
+    let mut output = Output::new();
+    for (name, value) in [
+        (
+            "holds",
+            head.base.map_or("everything".into(), |base| format!("what changed since {}", moment(base.ts))),
+        ),
+        ("up to", moment(head.newest.ts)),
+        ("taken", format!("{} by version {}", moment(head.taken), escaped(&head.program))),
+        ("epoch", format!("{:016x}", head.newest.epoch.0)),
+        ("format", head.store_format.to_string()),
+        ("chats", found.chats.to_string()),
+        ("messages", found.messages.to_string()),
+        ("changes", found.changes.to_string()),
+        ("oldest", time(found.first_ts)),
+        ("newest", time(found.last_ts)),
+        ("problems", "none".into()),
+    ] {
+        output.line(&format!("{name:<9} {value}"))?;
+    }
+    output.flush()
+}
+
+fn time(ts: Option<Ts>) -> String {
+    ts.map_or("none".to_owned(), |ts| utc(ts.seconds()))
 }
 
 fn conclude(report: &CheckReport) -> Result<(), CliError> {
@@ -65,7 +94,6 @@ fn conclude(report: &CheckReport) -> Result<(), CliError> {
 
 fn print(report: &CheckReport) -> Result<(), CliError> {
     let mut output = Output::new();
-    let time = |ts: Option<chinwag_model::Ts>| ts.map_or("none".to_owned(), |ts| utc(ts.seconds()));
     for (name, value) in [
         ("chats", report.chats.to_string()),
         ("messages", report.messages.to_string()),

@@ -2,13 +2,19 @@
 //!
 //! Exit codes: 0 done, 1 the server refused or problems were found, 2 wrong use or it could not start.
 
+mod backup;
 mod bench;
 mod chat;
 mod check;
 mod config;
+mod export;
+mod file;
 mod health;
+mod import;
 mod output;
+mod place;
 mod pull;
+mod restore;
 mod send;
 mod serve;
 mod tail;
@@ -58,8 +64,16 @@ enum Command {
     Chat(chat::ChatArgs),
     /// Follow the feed of a user.
     Tail(tail::TailArgs),
-    /// Read a whole store and verify it; no server may have it open.
+    /// Read a whole store, or a backup, and verify it.
     Check(check::CheckArgs),
+    /// Write a backup of a store, or of what changed since another.
+    Backup(backup::BackupArgs),
+    /// Make a store out of backups.
+    Restore(restore::RestoreArgs),
+    /// Write the history as lines of JSON.
+    Export(export::ExportArgs),
+    /// Take history in: an export, or a plain table.
+    Import(import::ImportArgs),
     /// Measure a server, and verify what it stored.
     Bench(bench::BenchArgs),
     /// Ask a server whether it is ready.
@@ -156,7 +170,11 @@ pub async fn run() -> ExitCode {
         Command::Pull(args) => pull::run(args).await,
         Command::Chat(args) => chat::run(args).await,
         Command::Tail(args) => tail::run(args).await,
-        Command::Check(args) => check::run(args),
+        Command::Check(args) => check::run(&args),
+        Command::Backup(args) => backup::run(&args),
+        Command::Restore(args) => restore::run(&args),
+        Command::Export(args) => export::run(&args),
+        Command::Import(args) => import::run(&args),
         Command::Bench(args) => bench::run(args).await,
         Command::Health(args) => health::run(&args).await,
         Command::Config(args) => config::run(&args),

@@ -6,9 +6,23 @@ use tempfile::tempdir;
 #[test]
 fn help_of_each_command() {
     let dir = tempdir().expect("a directory");
-    for command in
-        ["", "serve", "send", "pull", "chat", "tail", "check", "bench", "health", "config", "completions"]
-    {
+    for command in [
+        "",
+        "serve",
+        "send",
+        "pull",
+        "chat",
+        "tail",
+        "check",
+        "backup",
+        "restore",
+        "export",
+        "import",
+        "bench",
+        "health",
+        "config",
+        "completions",
+    ] {
         let mut line = chinwag(dir.path(), []);
         line.args((!command.is_empty()).then_some(command)).arg("-h");
         let help = run(&mut line).expect(0);

@@ -1,10 +1,12 @@
 //! The real executable as a person and a supervisor use it: settings, start, client commands, end.
 
+mod backup;
 mod bench;
 mod chat;
 mod client;
 mod config;
 mod help;
+mod history;
 mod process;
 mod start;
 mod tail;

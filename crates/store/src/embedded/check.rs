@@ -7,7 +7,7 @@ use super::{
     changes::{self, Kind},
     layout::{Layout, OpenError},
     migrate, reader, record,
-    tables::Tables,
+    tables::{Kept, Tables, View},
 };
 use chinwag_model::{Message, Seq, Ts};
 use derived::Derived;
@@ -59,18 +59,23 @@ pub fn check(data: &Path, progress: &mut dyn FnMut(CheckProgress)) -> Result<Che
         |db| Tables::open(db, &Options::default()),
         |tables| migrate::all(data, tables),
     )?;
+    Ok(check_view(&tables.view(), progress))
+}
+
+/// Checks a store as it is at one moment; a server may go on with it.
+pub(super) fn check_view(view: &View, progress: &mut dyn FnMut(CheckProgress)) -> CheckReport {
     let mut check = Check {
         report: CheckReport::default(),
         problems: 0,
-        rows: CheckProgress { done: 0, total_estimate: tables.rows_estimate() },
+        rows: CheckProgress { done: 0, total_estimate: view.rows_estimate() },
         progress,
     };
     // Messages since the log's first entry must be in it, the older ones were trimmed from it.
-    let log_start = log_start(&tables);
-    let mut derived = Derived::new(&tables, &mut check);
-    let stored = check.messages(&tables, log_start, &mut derived);
+    let log_start = log_start(view);
+    let mut derived = Derived::new(view, &mut check);
+    let stored = check.messages(view, log_start, &mut derived);
     derived.finish(&mut check);
-    let logged = check.changes(&tables);
+    let logged = check.changes(view);
     if stored != logged {
         check.problem(format!(
             "the change log names {} messages, the store holds {} of its time{}",
@@ -83,7 +88,7 @@ pub fn check(data: &Path, progress: &mut dyn FnMut(CheckProgress)) -> Result<Che
     if check.problems > PROBLEMS_MAX {
         check.report.problems.push(format!("and {} more", check.problems - PROBLEMS_MAX));
     }
-    Ok(check.report)
+    check.report
 }
 
 struct Check<'a> {
@@ -125,10 +130,10 @@ impl Check<'_> {
         }
     }
 
-    fn messages(&mut self, tables: &Tables, log_start: Ts, derived: &mut Derived<'_>) -> Set {
+    fn messages(&mut self, view: &View, log_start: Ts, derived: &mut Derived<'_>) -> Set {
         let mut since_log = Set::default();
         let mut before: Option<Message> = None;
-        for row in tables.messages.iter() {
+        for row in view.rows(Kept::Messages) {
             self.step();
             let (key, value) = match row.into_inner() {
                 Ok(row) => row,
@@ -187,10 +192,10 @@ impl Check<'_> {
         }
     }
 
-    fn changes(&mut self, tables: &Tables) -> Set {
+    fn changes(&mut self, view: &View) -> Set {
         let mut logged = Set::default();
         let mut last = Ts(0);
-        for row in tables.changes.iter() {
+        for row in view.changes() {
             self.step();
             let decoded = row
                 .into_inner()
@@ -212,7 +217,8 @@ impl Check<'_> {
                 match change.kind {
                     Kind::Message => logged.add(change.chat.as_str(), change.seq, change.ts),
                     Kind::Marker(side, kind) => {
-                        let stands = reader::standing(tables, &change.chat)
+                        let row = view.get(Kept::Markers, change.chat.as_str().as_bytes());
+                        let stands = reader::standing_of(&change.chat, row)
                             .map(|standing| standing.markers[side.index()].get(kind));
                         if !stands.is_ok_and(|marker| marker.seq >= change.seq && marker.ts >= change.ts) {
                             self.problem(format!(
@@ -229,8 +235,8 @@ impl Check<'_> {
 }
 
 /// The time of the log's first entry; of a log that can't be read, the beginning of time.
-fn log_start(tables: &Tables) -> Ts {
-    let Some(first) = tables.changes.first_key_value() else { return Ts(u64::MAX) };
+fn log_start(view: &View) -> Ts {
+    let Some(first) = view.changes().next() else { return Ts(u64::MAX) };
     let changes = first.into_inner().ok().and_then(|(key, value)| changes::decode(&key, &value).ok());
     changes.and_then(|changes| Some(changes.first()?.ts)).unwrap_or(Ts(0))
 }

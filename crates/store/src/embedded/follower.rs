@@ -110,7 +110,12 @@ pub(super) fn write_heads(
 
 /// The time up to which the inbox rows show everything; the beginning of time in a new store.
 pub(super) fn derived_upto(tables: &Tables) -> Result<Ts, StoreError> {
-    match tables.inbox.get(super::head::DERIVED_KEY).map_err(|error| reader::engine(&error))? {
+    derived_of(tables.inbox.get(super::head::DERIVED_KEY))
+}
+
+/// The same, of its row.
+pub(super) fn derived_of(row: fjall::Result<Option<fjall::UserValue>>) -> Result<Ts, StoreError> {
+    match row.map_err(|error| reader::engine(&error))? {
         None => Ok(Ts(0)),
         Some(value) => {
             decode_derived(&value).map_err(|wrong| StoreError::Damaged(format!("the inbox rows: {wrong}")))
@@ -120,8 +125,13 @@ pub(super) fn derived_upto(tables: &Tables) -> Result<Ts, StoreError> {
 
 /// The chats that changed after a time, each once, as the change log names them.
 pub(super) fn changed_since(tables: &Tables, since: Ts) -> Result<HashSet<Chat>, StoreError> {
+    changed_in(tables.changes.range((since.0 + 1).to_be_bytes()..), since)
+}
+
+/// The same, of the rows that end after it.
+pub(super) fn changed_in(rows: fjall::Iter, since: Ts) -> Result<HashSet<Chat>, StoreError> {
     let mut chats = HashSet::new();
-    for row in tables.changes.range((since.0 + 1).to_be_bytes()..) {
+    for row in rows {
         let (key, value) = row.into_inner().map_err(|error| reader::engine(&error))?;
         let changes = changes::decode(&key, &value)
             .map_err(|wrong| StoreError::Damaged(format!("the change log: {wrong}")))?;

@@ -63,7 +63,7 @@ impl Standing {
     }
 
     /// When a marker last moved.
-    fn moved(&self) -> Ts {
+    pub(super) fn moved(&self) -> Ts {
         let ts = |markers: &Markers| markers.delivered.ts.max(markers.read.ts);
         ts(&self.markers[0]).max(ts(&self.markers[1]))
     }

@@ -15,7 +15,7 @@ use std::{
 };
 
 /// The format that this program writes.
-const FORMAT: u32 = 2;
+pub(super) const FORMAT: u32 = 2;
 /// The one before, which is migrated when it is opened.
 const FORMAT_1: u32 = 1;
 
@@ -63,6 +63,9 @@ pub enum OpenError {
         /// What is wrong, and where.
         why: String,
     },
+    /// A restore into it was begun and did not end.
+    #[error("{} holds a part of a restored store; run the restore again, or empty the directory", .0.display())]
+    Unfinished(PathBuf),
     /// The storage engine can't open its files.
     #[error("{}: the storage engine: {why}", path.display())]
     Engine {
@@ -98,6 +101,8 @@ struct Found {
 enum State {
     /// Begun; it holds no message yet, so it may begin again.
     Creating,
+    /// A restore was begun: what it holds is a part of a store.
+    Restoring,
     /// Done.
     Ready,
 }
@@ -118,12 +123,12 @@ impl Layout {
         };
         let layout = Self { root: root.to_owned(), epoch, _lock: lock };
         let db = layout.db();
+        if state == State::Restoring {
+            return Err(OpenError::Unfinished(root.to_owned()));
+        }
         if state == State::Creating {
             // What an interrupted creation left holds no message: the store was never ready.
-            match fs::remove_dir_all(&db) {
-                Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(at(&db)(error)),
-                _ => {}
-            }
+            remove(&db)?;
         } else if !db.is_dir() {
             return Err(
                 layout.not_a_store("FORMAT says that the store was created, but its directory db is missing")
@@ -152,6 +157,60 @@ impl Layout {
             }
             Err(error) => Err(at(root)(error)),
         }
+    }
+
+    /// Begins a restore in a directory that is empty or does not exist, or that holds a part of a restore, which begins
+    /// again. The store has a new epoch, and is not opened by anyone until [`Self::finish`].
+    pub(super) fn begin_restore<T>(
+        root: &Path,
+        make: impl FnOnce(&Path) -> Result<T, OpenError>,
+    ) -> Result<(Self, T), OpenError> {
+        fs::create_dir_all(root).map_err(at(root))?;
+        let lock = lock(root)?;
+        let not_empty = |why: &str| OpenError::NotAStore { path: root.to_owned(), why: why.into() };
+        match read_format(root)? {
+            Some(Found { state: State::Restoring, .. }) => {}
+            Some(_) => {
+                return Err(not_empty("there is a store here already; restore into an empty directory"));
+            }
+            None => {
+                for entry in fs::read_dir(root).map_err(at(root))? {
+                    let name = entry.map_err(at(root))?.file_name();
+                    if name != "LOCK" && name != "lost+found" {
+                        let name = name.to_string_lossy();
+                        return Err(not_empty(&format!(
+                            "it holds {name:?} already; restore into an empty directory"
+                        )));
+                    }
+                }
+            }
+        }
+        let layout = Self { root: root.to_owned(), epoch: new_epoch(root)?, _lock: lock };
+        write_format(root, State::Restoring, layout.epoch)?;
+        remove(&layout.db())?;
+        let engine = make(&layout.db())?;
+        Ok((layout, engine))
+    }
+
+    /// Ends a restore: the store may be opened.
+    pub(super) fn finish(&self) -> Result<(), OpenError> {
+        write_format(&self.root, State::Ready, self.epoch)
+    }
+
+    /// Takes a restore back: the directory is empty again. The engine is closed.
+    pub(super) fn take_back(self) -> Result<(), OpenError> {
+        remove(&self.db())?;
+        for name in ["FORMAT", "LOCK"] {
+            let path = self.root.join(name);
+            fs::remove_file(&path).map_err(at(&path))?;
+        }
+        Ok(())
+    }
+
+    /// Gives the store a new epoch: places in its feeds that were given out before are none any more.
+    pub(super) fn renew_epoch(&mut self) -> Result<(), OpenError> {
+        self.epoch = new_epoch(&self.root)?;
+        write_format(&self.root, State::Ready, self.epoch)
     }
 
     /// The engine's directory.
@@ -193,15 +252,27 @@ fn begin(root: &Path) -> Result<Epoch, OpenError> {
                 .into(),
         });
     }
-    let random = getrandom::u64().map_err(|error| at(root)(io::Error::other(error.to_string())))?;
-    let epoch = Epoch(random);
+    let epoch = new_epoch(root)?;
     write_format(root, State::Creating, epoch)?;
     Ok(epoch)
+}
+
+fn new_epoch(root: &Path) -> Result<Epoch, OpenError> {
+    getrandom::u64().map(Epoch).map_err(|error| at(root)(io::Error::other(error.to_string())))
+}
+
+/// Removes a directory, if it is there.
+fn remove(dir: &Path) -> Result<(), OpenError> {
+    match fs::remove_dir_all(dir) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => Err(at(dir)(error)),
+        _ => Ok(()),
+    }
 }
 
 fn write_format(root: &Path, state: State, epoch: Epoch) -> Result<(), OpenError> {
     let state = match state {
         State::Creating => "creating",
+        State::Restoring => "restoring",
         State::Ready => "ready",
     };
     let text = format!("chinwag store\nformat {FORMAT}\nepoch {:016x}\nstate {state}\n", epoch.0);
@@ -245,6 +316,7 @@ fn read_format(root: &Path) -> Result<Option<Found>, OpenError> {
     let epoch = Epoch(epoch.ok_or_else(|| damaged("the epoch is not 16 hexadecimal digits"))?);
     let state = match field("state")? {
         "creating" => State::Creating,
+        "restoring" => State::Restoring,
         "ready" => State::Ready,
         _ => return Err(damaged("the state is unknown")),
     };

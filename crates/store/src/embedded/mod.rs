@@ -7,6 +7,8 @@
 //! inboxes are written, later), `reader` and `feed` (how it is read), [`check()`] (how it is verified).
 
 mod answer;
+pub mod archive;
+pub mod backup;
 mod cell;
 mod cells;
 pub mod changes;
@@ -20,11 +22,13 @@ mod head;
 mod journal;
 mod layout;
 mod life;
+mod maintenance;
 mod migrate;
 mod options;
 mod overlay;
 mod queue;
 mod reader;
+mod rebuild;
 pub mod record;
 mod sequencer;
 mod space;
@@ -36,6 +40,7 @@ mod users;
 pub use check::{CheckProgress, CheckReport, check};
 pub use codec::Wrong;
 pub use layout::OpenError;
+pub use maintenance::Maintenance;
 pub use options::Options;
 
 use crate::{Appended, CatchUp, Outlet, Store, StoreError, StoreFuture};

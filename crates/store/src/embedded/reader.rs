@@ -61,8 +61,16 @@ pub(super) fn load(
 
 /// Reads where a chat's markers stand.
 pub(super) fn standing(tables: &Tables, chat: &Chat) -> Result<Standing, StoreError> {
+    standing_of(chat, tables.markers.get(chat.as_str().as_bytes()))
+}
+
+/// Reads where a chat's markers stand, of its row.
+pub(super) fn standing_of(
+    chat: &Chat,
+    row: fjall::Result<Option<fjall::UserValue>>,
+) -> Result<Standing, StoreError> {
     let key = chat.as_str().as_bytes();
-    match tables.markers.get(key) {
+    match row {
         Ok(Some(value)) => decode_standing(key, &value).map_err(|wrong| damaged(chat, wrong, None)),
         Ok(None) => Ok(Standing::START),
         Err(error) => Err(engine(&error)),

@@ -1,9 +1,10 @@
 //! The engine, and the four tables that it holds. Only this file and its callers beside it know fjall.
 
 use super::{Options, changes, journal, layout::OpenError};
-use chinwag_model::Ts;
+use chinwag_model::{Chat, Ts};
 use fjall::{
-    Database, Keyspace, KeyspaceCreateOptions, OwnedWriteBatch, PersistMode,
+    Database, Iter, Keyspace, KeyspaceCreateOptions, OwnedWriteBatch, PersistMode, Readable, Snapshot,
+    UserValue,
     config::{CompressionPolicy, FilterPolicy},
 };
 use std::path::Path;
@@ -26,7 +27,114 @@ pub(super) struct Tables {
     pub(super) inbox: Keyspace,
 }
 
+/// A table that holds what can't be derived, and so is in a backup.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Kept {
+    /// See [`super::record`].
+    Messages,
+    /// See [`super::head`].
+    Markers,
+    /// See [`changes`].
+    Changes,
+}
+
+impl Kept {
+    /// All of them. A backup names a table by its place here, so none ever moves.
+    pub(super) const ALL: [Self; 3] = [Self::Messages, Self::Markers, Self::Changes];
+
+    /// The byte that stands for it.
+    pub(super) fn byte(self) -> u8 {
+        match self {
+            Self::Messages => 0,
+            Self::Markers => 1,
+            Self::Changes => 2,
+        }
+    }
+
+    /// The table that a byte stands for.
+    pub(super) fn of_byte(byte: u8) -> Option<Self> {
+        Self::ALL.get(usize::from(byte)).copied()
+    }
+}
+
+/// All tables at one moment, however long it is looked at and whatever is written meanwhile.
+pub(super) struct View {
+    tables: Tables,
+    snapshot: Snapshot,
+}
+
+impl View {
+    /// A table's rows, in the order of their keys.
+    pub(super) fn rows(&self, table: Kept) -> Iter {
+        self.snapshot.iter(self.tables.kept(table))
+    }
+
+    /// One row of a table.
+    pub(super) fn get(&self, table: Kept, key: &[u8]) -> fjall::Result<Option<UserValue>> {
+        self.snapshot.get(self.tables.kept(table), key)
+    }
+
+    /// The change log.
+    pub(super) fn changes(&self) -> Iter {
+        self.rows(Kept::Changes)
+    }
+
+    /// The rows of the change log of batches that ended up to a time.
+    pub(super) fn changes_upto(&self, ts: Ts) -> Iter {
+        self.snapshot.range(&self.tables.changes, ..=ts.0.to_be_bytes())
+    }
+
+    /// The rows of the change log of batches that ended after a time.
+    pub(super) fn changes_after(&self, ts: Ts) -> Iter {
+        self.snapshot.range(&self.tables.changes, (ts.0 + 1).to_be_bytes()..)
+    }
+
+    /// The rows of a chat's messages, in order.
+    pub(super) fn messages_of(&self, chat: &Chat) -> Iter {
+        self.snapshot.prefix(&self.tables.messages, [chat.as_str().as_bytes(), &[0]].concat())
+    }
+
+    /// The inbox rows whose keys begin like that.
+    pub(super) fn inbox_of(&self, prefix: &[u8]) -> Iter {
+        self.snapshot.prefix(&self.tables.inbox, prefix)
+    }
+
+    /// The inbox rows.
+    pub(super) fn inbox(&self) -> Iter {
+        self.snapshot.iter(&self.tables.inbox)
+    }
+
+    /// One inbox row.
+    pub(super) fn inbox_row(&self, key: &[u8]) -> fjall::Result<Option<UserValue>> {
+        self.snapshot.get(&self.tables.inbox, key)
+    }
+
+    /// How many rows there are, about.
+    pub(super) fn rows_estimate(&self) -> u64 {
+        self.tables.rows_estimate()
+    }
+}
+
 impl Tables {
+    /// All tables as they are now.
+    pub(super) fn view(&self) -> View {
+        View { tables: self.clone(), snapshot: self.db.snapshot() }
+    }
+
+    /// A table that is in a backup.
+    pub(super) fn kept(&self, table: Kept) -> &Keyspace {
+        match table {
+            Kept::Messages => &self.messages,
+            Kept::Markers => &self.markers,
+            Kept::Changes => &self.changes,
+        }
+    }
+
+    /// An empty batch that is not synced: for what is worth nothing until all of it is there.
+    pub(super) fn loose_batch(&self, rows: usize) -> OwnedWriteBatch {
+        OwnedWriteBatch::with_capacity(self.db.clone(), rows)
+    }
+
     /// Opens the engine in its directory, after a look at its journals.
     pub(super) fn open(dir: &Path, options: &Options) -> Result<Self, OpenError> {
         journal::examine(dir)?;

@@ -8,7 +8,7 @@ use chinwag_model::{Chat, InboxQuery, Side, Ts, UserId};
 use parking_lot::Mutex;
 use quick_cache::{DefaultHashBuilder, Lifecycle, OptionsBuilder, Weighter, sync::Cache};
 use std::{
-    collections::{BTreeMap, HashMap},
+    collections::{BTreeSet, HashMap},
     convert::Infallible,
     ops::Bound::{Excluded, Unbounded},
     sync::Arc,
@@ -67,15 +67,18 @@ pub(super) struct Inbox {
     pub(super) filling: tokio::sync::Mutex<()>,
 }
 
+/// A chat in the order of a time; without one, before all of that time.
+type Moment = (Ts, Option<Chat>);
+
 #[derive(Default)]
 struct State {
     /// Whether all the user's chats are here.
     filled: bool,
     chats: HashMap<Chat, Head>,
-    /// By the time of the last message, of which no two have the same.
-    by_last: BTreeMap<Ts, Chat>,
-    /// By the time of the last change, of which no two have the same.
-    by_changed: BTreeMap<Ts, Chat>,
+    /// By the time of the last message. Only imported ones may share one.
+    by_last: BTreeSet<Moment>,
+    /// By the time of the last change. Only imported ones may share one.
+    by_changed: BTreeSet<Moment>,
     unread: u64,
     /// How many chats the cache was last told.
     told_chats: usize,
@@ -169,9 +172,17 @@ impl Inbox {
             let head = state.chats.get(chat).filter(before);
             head.map(|head| (chat.clone(), *head)).into_iter().collect()
         } else {
-            let before = query.before.map_or(Unbounded, Excluded);
-            let chats = state.by_last.range((Unbounded, before)).rev().map(|(_, chat)| chat);
-            chats.take(query.limit + 1).map(|chat| (chat.clone(), state.chats[chat])).collect()
+            let before = query.before.map_or(Unbounded, |before| Excluded((before, None)));
+            let mut heads: Vec<(Chat, Head)> = Vec::new();
+            for (_, chat) in state.by_last.range((Unbounded, before)).rev() {
+                // A cursor is a time: those of one time are on one page.
+                let full = heads.get(query.limit - 1).map(|(_, head)| head.last_ts);
+                if full.is_some() && heads.last().map(|(_, head)| head.last_ts) != full {
+                    break;
+                }
+                heads.extend(chat.iter().map(|chat| (chat.clone(), state.chats[chat])));
+            }
+            heads
         };
         (heads, state.unread)
     }
@@ -179,7 +190,8 @@ impl Inbox {
     /// The chats that changed since a time, at most `most` of them.
     pub(super) fn changed_since(&self, since: Ts, most: usize) -> Vec<(Chat, Head)> {
         let state = self.state.lock();
-        let chats = state.by_changed.range((Excluded(since), Unbounded)).map(|(_, chat)| chat);
+        let from = (Ts(since.0.saturating_add(1)), None);
+        let chats = state.by_changed.range(from..).filter_map(|(_, chat)| chat.as_ref());
         chats.take(most).map(|chat| (chat.clone(), state.chats[chat])).collect()
     }
 }
@@ -191,19 +203,19 @@ impl State {
             Some(known) if known.changed >= head.changed => return,
             Some(known) => {
                 self.unread -= known.unread(side);
-                self.by_changed.remove(&known.changed);
+                self.by_changed.remove(&(known.changed, Some(chat.clone())));
                 if known.last_ts != head.last_ts {
-                    self.by_last.remove(&known.last_ts);
-                    self.by_last.insert(head.last_ts, chat.clone());
+                    self.by_last.remove(&(known.last_ts, Some(chat.clone())));
+                    self.by_last.insert((head.last_ts, Some(chat.clone())));
                 }
                 *known = *head;
             }
             None => {
-                self.by_last.insert(head.last_ts, chat.clone());
+                self.by_last.insert((head.last_ts, Some(chat.clone())));
                 self.chats.insert(chat.clone(), *head);
             }
         }
-        self.by_changed.insert(head.changed, chat.clone());
+        self.by_changed.insert((head.changed, Some(chat.clone())));
         self.unread += head.unread(side);
     }
 }

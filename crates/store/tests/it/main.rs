@@ -1,6 +1,8 @@
 //! The store from outside: the contract on every backend, and the embedded store against the model.
 
+mod archive;
 mod backends;
+mod backup;
 mod embedded;
 mod feed;
 mod model;

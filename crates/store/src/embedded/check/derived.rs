@@ -2,10 +2,10 @@
 
 use super::{
     super::{
-        follower::{changed_since, derived_upto},
+        follower::{changed_in, derived_of},
         head::{DERIVED_KEY, Head, Standing, decode_head, inbox_key},
         reader,
-        tables::Tables,
+        tables::{Kept, View},
     },
     Check,
 };
@@ -14,7 +14,7 @@ use std::collections::HashSet;
 
 /// What is gathered on the way through the messages.
 pub(super) struct Derived<'a> {
-    tables: &'a Tables,
+    view: &'a View,
     /// Chats whose inbox rows may be behind, until a server opens the store.
     behind: HashSet<Chat>,
     /// Of the chat at hand.
@@ -24,19 +24,21 @@ pub(super) struct Derived<'a> {
 }
 
 impl<'a> Derived<'a> {
-    pub(super) fn new(tables: &'a Tables, check: &mut Check<'_>) -> Self {
-        let behind = derived_upto(tables).and_then(|upto| changed_since(tables, upto));
+    pub(super) fn new(view: &'a View, check: &mut Check<'_>) -> Self {
+        let behind = derived_of(view.inbox_row(DERIVED_KEY))
+            .and_then(|upto| changed_in(view.changes_after(upto), upto));
         let behind = behind.unwrap_or_else(|error| {
             check.problem(format!("what the inbox rows lack can't be told: {error}"));
             HashSet::new()
         });
-        Self { tables, behind, standing: Standing::START, markers_seen: 0, inbox_seen: 0 }
+        Self { view, behind, standing: Standing::START, markers_seen: 0, inbox_seen: 0 }
     }
 
     /// Looks at a message, in the order of their keys.
     pub(super) fn message(&mut self, check: &mut Check<'_>, first: bool, message: &Message) {
         if first {
-            self.standing = reader::standing(self.tables, &message.chat).unwrap_or_else(|error| {
+            let row = self.view.get(Kept::Markers, message.chat.as_str().as_bytes());
+            self.standing = reader::standing_of(&message.chat, row).unwrap_or_else(|error| {
                 check.problem(error.to_string());
                 Standing::START
             });
@@ -70,7 +72,7 @@ impl<'a> Derived<'a> {
         for &side in chat.sides() {
             let user = chat.user(side);
             let key = inbox_key(user, chat);
-            let row = match self.tables.inbox.get(&key) {
+            let row = match self.view.inbox_row(&key) {
                 Ok(Some(value)) => decode_head(&key, &value).map(Some),
                 Ok(None) => Ok(None),
                 Err(_) => Err("the row can't be read"),
@@ -88,12 +90,12 @@ impl<'a> Derived<'a> {
     /// Looks for rows of chats that have no message.
     pub(super) fn finish(self, check: &mut Check<'_>) {
         let tables = [
-            ("markers", &self.tables.markers, self.markers_seen),
-            ("inbox", &self.tables.inbox, self.inbox_seen),
+            ("markers", self.view.rows(Kept::Markers), self.markers_seen),
+            ("inbox", self.view.inbox(), self.inbox_seen),
         ];
         for (name, table, seen) in tables {
             let mut rows = 0;
-            for row in table.iter() {
+            for row in table {
                 check.step();
                 rows += u64::from(row.key().is_ok_and(|key| *key != *DERIVED_KEY));
             }

@@ -1,0 +1,169 @@
+//! Backups through the executable: taken, checked, damaged, restored, cut short.
+
+use crate::process::{Running, Server, chinwag, run, run_with};
+use rustix::process::Signal;
+use std::{fs, path::Path};
+use tempfile::TempDir;
+
+/// A stopped store with this many messages, in `chinwag-data`.
+fn store(messages: usize) -> TempDir {
+    let dir = tempfile::tempdir().expect("a directory");
+    fill(dir.path(), messages);
+    dir
+}
+
+fn fill(directory: &Path, messages: usize) {
+    let rows = (0..messages).map(|n| format!("a,b{},text {n},{}", n % 100, 1_600_000_000 + n));
+    let table: Vec<_> = std::iter::once("sender,peer,text,time".to_owned()).chain(rows).collect();
+    fs::write(directory.join("table.csv"), table.join("\n")).expect("written");
+    run(&mut chinwag(directory, ["import", "table.csv"])).expect(0);
+}
+
+fn exported(directory: &Path, data: &str) -> String {
+    run(&mut chinwag(directory, ["export", "-", "--data", data])).expect(0).out
+}
+
+#[test]
+fn a_store_goes_into_a_backup_and_comes_back() {
+    let dir = store(500);
+    let done = run(&mut chinwag(dir.path(), ["backup", "full"])).expect(0);
+    done.says("rows in");
+    let checked = run(&mut chinwag(dir.path(), ["check", "full"])).expect(0).out;
+    for line in ["holds     everything", "messages  500", "chats     100", "problems  none"] {
+        assert!(checked.contains(line), "{checked}");
+    }
+    run(&mut chinwag(dir.path(), ["restore", "full", "--data", "restored"])).expect(0);
+    assert_eq!(exported(dir.path(), "restored"), exported(dir.path(), "chinwag-data"));
+    let checked = run(&mut chinwag(dir.path(), ["check", "--data", "restored"])).expect(0).out;
+    assert!(checked.contains("messages  500"), "{checked}");
+    run(&mut chinwag(dir.path(), ["restore", "full", "--data", "restored"]))
+        .expect(2)
+        .says("there is a store here already");
+
+    // To standard output the same.
+    let file = fs::File::create(dir.path().join("piped")).expect("made");
+    let status = chinwag(dir.path(), ["backup", "-"]).stdout(file).status().expect("run");
+    assert!(status.success());
+    run(&mut chinwag(dir.path(), ["check", "piped"])).expect(0);
+
+    let whole = fs::read(dir.path().join("full")).expect("read");
+    fs::write(dir.path().join("full"), &whole[..whole.len() - 1]).expect("written");
+    run(&mut chinwag(dir.path(), ["check", "full"])).expect(1).says("cut short");
+    run(&mut chinwag(dir.path(), ["restore", "full", "--data", "no"]))
+        .expect(1)
+        .says("full: this backup is cut short");
+    assert!(!dir.path().join("no").exists());
+    let mut broken = whole;
+    broken[2_000] ^= 4;
+    fs::write(dir.path().join("full"), &broken).expect("written");
+    run(&mut chinwag(dir.path(), ["check", "full"])).expect(1).says("damaged at byte");
+    run(&mut chinwag(dir.path(), ["check", "table.csv"])).expect(1).says("not a backup");
+    run(&mut chinwag(dir.path(), ["backup", "x", "--since", "table.csv"])).expect(2).says("not a backup");
+    assert!(
+        fs::read_dir(dir.path())
+            .expect("listed")
+            .flatten()
+            .all(|entry| { !entry.file_name().to_string_lossy().ends_with(".part") })
+    );
+}
+
+#[test]
+fn what_changed_since_a_backup_is_small_and_goes_on_from_it() {
+    let dir = store(500);
+    run(&mut chinwag(dir.path(), ["backup", "full"])).expect(0);
+    let server = Server::start_in(dir, |_| {});
+    for n in 0..5 {
+        let text = format!("later {n}");
+        let mut send = server.client(["send", "a:b1", "--as", "a"]);
+        send.arg(&text);
+        run(&mut send).expect(0);
+    }
+    let (_, dir) = server.stop();
+    run(&mut chinwag(dir.path(), ["backup", "more", "--since", "full"])).expect(0);
+    let size = |name: &str| fs::metadata(dir.path().join(name)).expect("there").len();
+    assert!(size("more") * 10 < size("full"), "{} of {}", size("more"), size("full"));
+    let checked = run(&mut chinwag(dir.path(), ["check", "more"])).expect(0).out;
+    assert!(checked.contains("what changed since") && checked.contains("messages  5"), "{checked}");
+    run(&mut chinwag(dir.path(), ["restore", "full", "more", "--data", "restored"])).expect(0);
+    assert_eq!(exported(dir.path(), "restored"), exported(dir.path(), "chinwag-data"));
+    run(&mut chinwag(dir.path(), ["restore", "more", "--data", "no"]))
+        .expect(1)
+        .says("name that one before it");
+    run(&mut chinwag(dir.path(), ["backup", "no", "--since", "5"]))
+        .expect(1)
+        .says("no longer reaches back that far");
+    assert!(!dir.path().join("no").exists());
+}
+
+/// Killed at many moments of a backup and of a restore: no file has the name of a whole one, and no store can be opened.
+#[test]
+fn what_is_killed_in_the_middle_is_never_taken_for_whole() {
+    let dir = store(20_000);
+    let whole = exported(dir.path(), "chinwag-data");
+    run(&mut chinwag(dir.path(), ["backup", "full"])).expect(0);
+    let (mut cut, mut done) = (0, 0);
+    for step in 0..12 {
+        let running = Running::start(&mut chinwag(dir.path(), ["backup", "killed", "--limit-mib-s", "8"]));
+        kill_after(running, step * 30);
+        if dir.path().join("killed").exists() {
+            run(&mut chinwag(dir.path(), ["check", "killed"])).expect(0);
+            fs::remove_file(dir.path().join("killed")).expect("removed");
+            done += 1;
+        } else {
+            cut += 1;
+        }
+        let running = Running::start(&mut chinwag(dir.path(), ["restore", "full", "--data", "restored"]));
+        kill_after(running, step * 60);
+        let check = run(&mut chinwag(dir.path(), ["check", "--data", "restored"]));
+        if check.code == Some(0) {
+            done += 1;
+            assert_eq!(exported(dir.path(), "restored"), whole);
+            fs::remove_dir_all(dir.path().join("restored")).expect("removed");
+        } else {
+            cut += 1;
+            check.expect(2);
+        }
+    }
+    eprintln!("{cut} were cut short, {done} were done");
+    assert!(cut > 0);
+    let _ = fs::remove_dir_all(dir.path().join("restored"));
+    run(&mut chinwag(dir.path(), ["restore", "full", "--data", "restored"])).expect(0);
+    assert_eq!(exported(dir.path(), "restored"), whole);
+}
+
+/// Kills it after about so many milliseconds; it may have ended before.
+fn kill_after(running: Running, millis: u64) {
+    // Not to wait for anything: the moment is what the test chooses.
+    std::thread::sleep(std::time::Duration::from_millis(millis));
+    running.signal(Signal::KILL);
+    drop(running.end());
+}
+
+/// Killed at many moments of an import: the store is sound each time, and the last one ends with all of it.
+#[test]
+fn an_import_that_is_killed_goes_on() {
+    let from = store(30_000);
+    run(&mut chinwag(from.path(), ["export", "history"])).expect(0);
+    let history = from.path().join("history");
+    let dir = tempfile::tempdir().expect("a directory");
+    let mut before = 0;
+    for step in 0..8 {
+        let running = Running::start(chinwag(dir.path(), ["import"]).arg(&history).args(["--data", "into"]));
+        kill_after(running, step * 40);
+        if dir.path().join("into").join("FORMAT").exists() {
+            let check = run(&mut chinwag(dir.path(), ["check", "--data", "into"])).expect(0).out;
+            let messages = check.lines().find_map(|line| line.strip_prefix("messages  ")).expect("counted");
+            let messages: u64 = messages.parse().expect("a number");
+            assert!(messages >= before, "{messages} after {before}");
+            before = messages;
+        }
+    }
+    let mut import = chinwag(dir.path(), ["import"]);
+    let last = run(import.arg(&history).args(["--data", "into"])).expect(0).out;
+    assert!(last.contains("added"), "{last}");
+    assert_eq!(exported(dir.path(), "into"), exported(from.path(), "chinwag-data"));
+    let mut import = chinwag(dir.path(), ["import"]);
+    let again = run(import.arg(&history).args(["--data", "into"])).expect(0).out;
+    assert!(again.contains("added     0") && again.contains("there     30000"), "{again}");
+    drop(run_with(&mut chinwag(dir.path(), ["check", "--data", "into"]), "").expect(0));
+}
