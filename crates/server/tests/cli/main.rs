@@ -5,6 +5,7 @@ mod bench;
 mod chat;
 mod client;
 mod config;
+mod formats;
 mod help;
 mod history;
 mod process;
