@@ -5,19 +5,18 @@
 
 mod backup;
 mod check;
+mod export;
+mod stream;
 
 pub use check::{read_report, write_report};
+pub use export::{ExportError, write_export};
 
 use crate::lifecycle::Shutdown;
 use bytes::Bytes;
 use chinwag_store::embedded::Maintenance;
-use futures_util::Stream;
-use http_body_util::{BodyExt, Full, StreamBody, combinators::BoxBody};
+use http_body_util::{BodyExt as _, Full, combinators::BoxBody};
 use hyper::{
-    Method, Request, Response, StatusCode,
-    body::{Frame, Incoming},
-    server::conn::http1,
-    service::service_fn,
+    Method, Request, Response, StatusCode, body::Incoming, server::conn::http1, service::service_fn,
 };
 use hyper_util::rt::TokioIo;
 use std::{
@@ -26,16 +25,8 @@ use std::{
     io::{self, ErrorKind},
     os::unix::fs::PermissionsExt as _,
     path::{Path, PathBuf},
-    pin::Pin,
-    task::{Context, Poll},
 };
-use tokio::{
-    net::{UnixListener, UnixStream},
-    sync::mpsc::Receiver,
-};
-
-/// Pieces of an answer that may wait for whoever reads it.
-const PIECES_MAX: usize = 4;
+use tokio::net::{UnixListener, UnixStream};
 
 type Answer = Response<BoxBody<Bytes, io::Error>>;
 
@@ -93,6 +84,7 @@ async fn connection(stream: UnixStream, store: Maintenance, mut shutdown: Shutdo
 async fn answer(request: &Request<Incoming>, store: &Maintenance) -> Answer {
     match (request.method(), request.uri().path()) {
         (&Method::GET, "/backup") => backup::answer(request.uri().query().unwrap_or_default(), store).await,
+        (&Method::GET, "/export") => export::answer(request.uri().query().unwrap_or_default(), store).await,
         (&Method::GET, "/check") => check::answer(store).await,
         _ => text(StatusCode::NOT_FOUND, "there is no such verb"),
     }
@@ -102,19 +94,4 @@ fn text(status: StatusCode, text: impl Into<Bytes>) -> Answer {
     let mut answer = Response::new(Full::new(text.into()).map_err(|never| match never {}).boxed());
     *answer.status_mut() = status;
     answer
-}
-
-/// An answer that comes in pieces; an error ends it before its end.
-fn pieces(pieces: Receiver<io::Result<Bytes>>) -> Answer {
-    Response::new(StreamBody::new(Pieces(pieces)).boxed())
-}
-
-struct Pieces(Receiver<io::Result<Bytes>>);
-
-impl Stream for Pieces {
-    type Item = io::Result<Frame<Bytes>>;
-
-    fn poll_next(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<Self::Item>> {
-        self.0.poll_recv(context).map(|piece| piece.map(|piece| piece.map(Frame::data)))
-    }
 }
