@@ -88,7 +88,8 @@ impl Event {
             | Self::Edit { id, .. }
             | Self::Unsend { id, .. }
             | Self::Reaction { id, .. }
-            | Self::Read { id, .. } | Self::Delivered { id, .. } => Some(id),
+            | Self::Read { id, .. }
+            | Self::Delivered { id, .. } => Some(id),
             Self::Typing { .. } | Self::Presence { .. } => None,
         }
     }
@@ -100,7 +101,9 @@ impl Event {
                 Self::Message { id: event.id.into_owned(), message: event.message.into() }
             }
             WireEvent::Edit(event) => Self::Edit { id: event.id.into_owned(), message: event.message.into() },
-            WireEvent::Unsend(event) => Self::Unsend { id: event.id.into_owned(), message: event.message.into() },
+            WireEvent::Unsend(event) => {
+                Self::Unsend { id: event.id.into_owned(), message: event.message.into() }
+            }
             WireEvent::Reaction(event) => {
                 Self::Reaction { id: event.id.into_owned(), message: event.message.into() }
             }

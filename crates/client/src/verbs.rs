@@ -1,7 +1,5 @@
 use crate::{Client, ClientError, Message, client::json};
-use chinwag_wire::{
-    EditRequest, MarkRequest, ReactRequest, TypingRequest, UnsendRequest, encode_query,
-};
+use chinwag_wire::{EditRequest, MarkRequest, ReactRequest, TypingRequest, UnsendRequest, encode_query};
 use hyper::Method;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
@@ -77,8 +75,7 @@ impl Client {
         emoji: &str,
         remove: bool,
     ) -> Result<Message, ClientError> {
-        let request =
-            ReactRequest { chat: chat.into(), seq, user: user.into(), emoji: emoji.into(), remove };
+        let request = ReactRequest { chat: chat.into(), seq, user: user.into(), emoji: emoji.into(), remove };
         self.post("/api/react", &request).await.map(|(message, _)| message)
     }
 

@@ -51,7 +51,9 @@ impl Event {
     /// The users in whose feeds it belongs, each once. Presence belongs in the feeds of those who watch.
     pub fn hearers(&self) -> impl Iterator<Item = &str> {
         let (chat, sides) = match self {
-            Self::Message(message) | Self::Revised { message, .. } => (Some(&message.chat), message.chat.sides()),
+            Self::Message(message) | Self::Revised { message, .. } => {
+                (Some(&message.chat), message.chat.sides())
+            }
             Self::Marker(marked) => (Some(&marked.chat), marked.chat.sides()),
             Self::Typing { chat, .. } if chat.is_note_to_self() => (None, &[][..]),
             Self::Typing { chat, by: Side::First } => (Some(chat), &[Side::Second][..]),

@@ -1,4 +1,7 @@
-use crate::{Chat, Invalid, Seq, Side, Text, limits::{EMOJI_MAX_BYTES, INTEGER_MAX}};
+use crate::{
+    Chat, Invalid, Seq, Side, Text,
+    limits::{EMOJI_MAX_BYTES, INTEGER_MAX},
+};
 use std::time::Duration;
 
 /// A request to change a message that is stored.

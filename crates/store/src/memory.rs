@@ -51,7 +51,8 @@ impl History {
     /// Messages of the peer above the user's read marker.
     fn unread(&self, side: Side) -> u64 {
         let read = self.markers[side.index()].read.seq;
-        let unread = |message: &&Arc<Message>| message.sender != side && message.seq > read && !message.is_unsent();
+        let unread =
+            |message: &&Arc<Message>| message.sender != side && message.seq > read && !message.is_unsent();
         self.messages.iter().filter(unread).count() as u64
     }
 

@@ -57,7 +57,8 @@ fn react(
     if message.is_unsent() {
         return Err(StoreError::Unsent);
     }
-    let mut reactions = message.revision.as_ref().map_or_else(Vec::new, |revision| revision.reactions.clone());
+    let mut reactions =
+        message.revision.as_ref().map_or_else(Vec::new, |revision| revision.reactions.clone());
     let at = reactions.iter().position(|known| known.by == by && *known.emoji == *emoji.as_str());
     match (at, remove) {
         (Some(_), false) | (None, true) => return Ok(None),

@@ -233,7 +233,9 @@ impl<'a> WireEvent<'a> {
     /// Its place in the feed; `None` of what lives only for the moment.
     pub fn id(&self) -> Option<&str> {
         match self {
-            Self::Message(event) | Self::Edit(event) | Self::Unsend(event) | Self::Reaction(event) => Some(&event.id),
+            Self::Message(event) | Self::Edit(event) | Self::Unsend(event) | Self::Reaction(event) => {
+                Some(&event.id)
+            }
             Self::Read(event) | Self::Delivered(event) => Some(&event.id),
             Self::Ready(event) => Some(&event.id),
             Self::Unknown { id, .. } => id.as_deref(),

@@ -3,9 +3,9 @@ use crate::{
     fields::{Fields, missing},
     inbox::InboxRequest,
     mark::{MarkRequest, TypingRequest},
-    revise::{EditRequest, ReactRequest, UnsendRequest},
     presence::PresenceRequest,
     pull::PullRequest,
+    revise::{EditRequest, ReactRequest, UnsendRequest},
     send::SendRequest,
 };
 use chinwag_model::{Invalid, limits::INTEGER_MAX};

@@ -52,8 +52,20 @@ codes! {
     DataTooLong = 400 "data_too_long" "The data object is too long.";
     /// Both a body and a query string came with one request.
     BodyAndQuery = 400 "body_and_query" "Send a body or a query string, not both.";
+    /// A token stands in the URL, where logs and histories would keep it.
+    TokenInUrl = 400 "token_in_url" "A token does not belong in a URL.";
     /// HTTP itself was spoken badly, such as a body of another length than announced.
     BadRequest = 400 "bad_request" "The request breaks HTTP's own rules.";
+    /// The request says nothing of who makes it.
+    TokenMissing = 401 "token_missing" "A token or a key is needed.";
+    /// The token, key or ticket is none that this server takes.
+    TokenInvalid = 401 "token_invalid" "The token or key is not valid.";
+    /// The token was good, and its time is over.
+    TokenExpired = 401 "token_expired" "The token has expired.";
+    /// The token's `sub` is no user name.
+    BadSubject = 401 "bad_subject" "The token's subject is no user name.";
+    /// The caller may not do this, whatever there is or is not.
+    NotAllowed = 403 "not_allowed" "The caller may not do this.";
     /// The sender or user is not one of the two users of the chat.
     NotAMember = 403 "not_a_member" "Not one of the two users of the chat.";
     /// Only the sender of a message may do this to it.

@@ -37,11 +37,7 @@ impl<'a> EditRequest<'a> {
     ///
     /// # Errors
     /// [`Invalid`] that names the field.
-    pub fn into_revise(
-        self,
-        text_max_bytes: usize,
-        window: Duration,
-    ) -> Result<(Revise, Spelling), Invalid> {
+    pub fn into_revise(self, text_max_bytes: usize, window: Duration) -> Result<(Revise, Spelling), Invalid> {
         let (chat, spelling) = Chat::parse(&self.chat)?;
         let change = Change::Edit { text: Text::parse(self.text, text_max_bytes)?, window };
         Ok((Revise::new(chat, "sender", &self.sender, self.seq, change)?, spelling))

@@ -8,8 +8,8 @@ use super::{
     reply::{Refusal, ok},
 };
 use crate::{
-    hub::{Close, Outgoing},
-    service::{Feed, Subscribe},
+    hub::{Close, Identity, Outgoing},
+    service::{Feed, ServiceError, Subscribe},
     sse::Events,
     ws::{self, Session, Verbs},
 };
@@ -36,10 +36,20 @@ const X_ACCEL_BUFFERING: HeaderName = HeaderName::from_static("x-accel-buffering
 const ECHO_MAX_BYTES: usize = 16 << 20;
 
 /// `GET /api/ws`.
-pub(super) fn websocket(app: &Shared, head: &Parts, body: &Inbound) -> Result<Reply, Refusal> {
+pub(super) fn websocket(
+    app: &Shared,
+    identity: Identity,
+    head: &Parts,
+    body: &Inbound,
+) -> Result<Reply, Refusal> {
     let key = ws::check_handshake(head)?;
-    let feed = subscribe(app, read(head, body)?)?;
-    let verbs = Verbs { service: app.service.clone(), text_max_bytes: app.options.text_max_bytes, revise_window: app.options.revise_window };
+    let feed = subscribe(app, identity, read(head, body)?)?;
+    let verbs = Verbs {
+        service: app.service.clone(),
+        lease: feed.lease().cloned(),
+        text_max_bytes: app.options.text_max_bytes,
+        revise_window: app.options.revise_window,
+    };
     Ok(switch(key, Session::feed(feed, verbs, BODY_MAX_BYTES, app.websockets())))
 }
 
@@ -53,15 +63,17 @@ pub(super) fn echo(app: &Shared, head: &Parts, body: &Inbound) -> Result<Reply, 
 /// `GET /api/events`.
 pub(super) fn events(
     app: &Shared,
+    identity: Identity,
     head: &Parts,
     body: &Inbound,
     lifeline: &Lifeline,
 ) -> Result<Reply, Refusal> {
     let FeedRequest { user, since, watch, .. } = read(head, body)?;
     // An `EventSource` that is refused never comes back: one that comes too late is told so in the stream.
-    let events = match app.service.subscribe(Subscribe { user, since, watch }) {
-        Some(feed) => Events::new(feed, app.options.heartbeat),
-        None => Events::ended(Close::Restart),
+    let events = match app.service.subscribe(identity, Subscribe { user, since, watch }) {
+        Ok(feed) => Events::new(feed, app.options.heartbeat),
+        Err(ServiceError::Leaving) => Events::ended(Close::Restart),
+        Err(error) => return Err(error.into()),
     };
     lifeline.hold();
     let mut reply = Response::new(Content::Events(Box::new(events)));
@@ -77,6 +89,7 @@ pub(super) fn events(
 /// `GET /api/poll`. It tells no presence: how those who are watched stand would be an answer at once, each time.
 pub(super) async fn poll(
     app: &Shared,
+    identity: Identity,
     head: &Parts,
     body: &Inbound,
     lifeline: &Lifeline,
@@ -84,7 +97,7 @@ pub(super) async fn poll(
     let mut request = read(head, body)?;
     let (until, since) = (Instant::now() + request.timeout()?, request.since);
     request.watch.clear();
-    let mut feed = subscribe(app, request)?;
+    let mut feed = subscribe(app, identity, request)?;
     lifeline.hold();
     let reply = gather(&mut feed, since, until).await;
     lifeline.let_go();
@@ -130,6 +143,7 @@ async fn gather(feed: &mut Feed, since: Option<FeedId>, until: Instant) -> Resul
             Some(Err(Close::Replaced)) => {
                 return Err(Refusal::new(ProblemCode::Replaced, Close::Replaced.reason()));
             }
+            Some(Err(why @ (Close::Expired | Close::Revoked))) if events.is_empty() => return Err(why.into()),
             Some(Err(why)) if place.is_none() || (events.is_empty() && !ready && why != Close::Restart) => {
                 return Err(Refusal::new(ProblemCode::Overloaded, why.reason()));
             }
@@ -149,11 +163,9 @@ fn read<'a>(head: &'a Parts, body: &Inbound) -> Result<FeedRequest<'a>, Refusal>
     Ok(FeedRequest::parse_query(query_alone(head, body)?, id.map(HeaderValue::as_bytes))?)
 }
 
-fn subscribe(app: &Shared, request: FeedRequest<'_>) -> Result<Feed, Refusal> {
+fn subscribe(app: &Shared, identity: Identity, request: FeedRequest<'_>) -> Result<Feed, Refusal> {
     let FeedRequest { user, since, watch, .. } = request;
-    app.service
-        .subscribe(Subscribe { user, since, watch })
-        .ok_or_else(|| Refusal::new(ProblemCode::Unavailable, "the server is shutting down"))
+    Ok(app.service.subscribe(identity, Subscribe { user, since, watch })?)
 }
 
 /// The reply after which the connection is a WebSocket.

@@ -3,13 +3,19 @@ use super::{
     body::Inbound,
     reply::{Refusal, ok},
 };
+use chinwag_model::Caller;
 use chinwag_wire::{InboxRequest, ProblemCode, encode_inbox};
 use hyper::http::request::Parts;
 
 /// `GET /api/chats`.
-pub(super) async fn chats(app: &Shared, head: &Parts, body: &Inbound) -> Result<Reply, Refusal> {
+pub(super) async fn chats(
+    app: &Shared,
+    caller: &Caller,
+    head: &Parts,
+    body: &Inbound,
+) -> Result<Reply, Refusal> {
     let query = query_alone(head, body)?;
-    let page = app.service.inbox(InboxRequest::parse_query(query)?.into_query()?).await?;
+    let page = app.service.inbox(caller, InboxRequest::parse_query(query)?.into_query()?).await?;
     Ok(ok(encode_inbox(&page)))
 }
 

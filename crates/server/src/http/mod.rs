@@ -23,7 +23,7 @@ pub use content::Content;
 pub use lifeline::Lifeline;
 pub(crate) use reply::Refusal;
 
-use crate::{service::Service, ws};
+use crate::{hub::Identity, service::Service, ws};
 use body::Inbound;
 use chinwag_model::MarkerKind;
 use chinwag_store::{Store, StoreError};
@@ -128,20 +128,26 @@ impl App {
     async fn answer(&self, head: &Parts, body: &mut Inbound, lifeline: &Lifeline) -> Result<Reply, Refusal> {
         let app = &*self.shared;
         app.gate.check(head)?;
+        let identity = Identity::ANYONE;
+        let caller = &identity.caller;
         match (head.uri.path(), &head.method) {
-            ("/api/send", &Method::POST) => send::send(app, head, body).await,
-            ("/api/pull", &Method::GET | &Method::HEAD | &Method::POST) => pull::pull(app, head, body).await,
-            ("/api/chats", &Method::GET | &Method::HEAD) => inbox::chats(app, head, body).await,
-            ("/api/read", &Method::POST) => mark::mark(app, head, body, MarkerKind::Read).await,
-            ("/api/delivered", &Method::POST) => mark::mark(app, head, body, MarkerKind::Delivered).await,
-            ("/api/edit", &Method::POST) => revise::edit(app, head, body).await,
-            ("/api/unsend", &Method::POST) => revise::unsend(app, head, body).await,
-            ("/api/react", &Method::POST) => revise::react(app, head, body).await,
-            ("/api/typing", &Method::POST) => mark::typing(app, head, body).await,
-            ("/api/presence", &Method::GET | &Method::HEAD) => presence::presence(app, head, body),
-            ("/api/ws", &Method::GET) => feed::websocket(app, head, body),
-            ("/api/events", &Method::GET) => feed::events(app, head, body, lifeline),
-            ("/api/poll", &Method::GET) => feed::poll(app, head, body, lifeline).await,
+            ("/api/send", &Method::POST) => send::send(app, caller, head, body).await,
+            ("/api/pull", &Method::GET | &Method::HEAD | &Method::POST) => {
+                pull::pull(app, caller, head, body).await
+            }
+            ("/api/chats", &Method::GET | &Method::HEAD) => inbox::chats(app, caller, head, body).await,
+            ("/api/read", &Method::POST) => mark::mark(app, caller, head, body, MarkerKind::Read).await,
+            ("/api/delivered", &Method::POST) => {
+                mark::mark(app, caller, head, body, MarkerKind::Delivered).await
+            }
+            ("/api/edit", &Method::POST) => revise::edit(app, caller, head, body).await,
+            ("/api/unsend", &Method::POST) => revise::unsend(app, caller, head, body).await,
+            ("/api/react", &Method::POST) => revise::react(app, caller, head, body).await,
+            ("/api/typing", &Method::POST) => mark::typing(app, caller, head, body).await,
+            ("/api/presence", &Method::GET | &Method::HEAD) => presence::presence(app, caller, head, body),
+            ("/api/ws", &Method::GET) => feed::websocket(app, identity, head, body),
+            ("/api/events", &Method::GET) => feed::events(app, identity, head, body, lifeline),
+            ("/api/poll", &Method::GET) => feed::poll(app, identity, head, body, lifeline).await,
             ("/ping", &Method::GET | &Method::HEAD) => Ok(ok(&br#"{"message":"pong"}"#[..])),
             ("/healthz", &Method::GET | &Method::HEAD) => Ok(ok(&br#"{"status":"alive"}"#[..])),
             ("/readyz", &Method::GET | &Method::HEAD) => self.ready(),

@@ -4,11 +4,17 @@ use super::{
     inbox::query_alone,
     reply::{Refusal, ok},
 };
+use chinwag_model::Caller;
 use chinwag_wire::{PresenceRequest, encode_presence};
 use hyper::http::request::Parts;
 
 /// `GET /api/presence`.
-pub(super) fn presence(app: &Shared, head: &Parts, body: &Inbound) -> Result<Reply, Refusal> {
+pub(super) fn presence(
+    app: &Shared,
+    caller: &Caller,
+    head: &Parts,
+    body: &Inbound,
+) -> Result<Reply, Refusal> {
     let request = PresenceRequest::parse_query(query_alone(head, body)?)?;
-    Ok(ok(encode_presence(&app.service.presence(&request.users))))
+    Ok(ok(encode_presence(&app.service.presence(caller, &request.users)?)))
 }

@@ -3,14 +3,19 @@ use super::{
     body::{Inbound, require_json},
     reply::{Refusal, ok},
 };
-use chinwag_model::{PageQuery, Spelling};
+use chinwag_model::{Caller, PageQuery, Spelling};
 use chinwag_wire::{ProblemCode, PullRequest, encode_page};
 use hyper::http::request::Parts;
 
 /// `GET /api/pull` and `POST /api/pull`.
-pub(super) async fn pull(app: &Shared, head: &Parts, body: &mut Inbound) -> Result<Reply, Refusal> {
+pub(super) async fn pull(
+    app: &Shared,
+    caller: &Caller,
+    head: &Parts,
+    body: &mut Inbound,
+) -> Result<Reply, Refusal> {
     let (query, spelling) = read(app, head, body).await?;
-    let page = app.service.pull(query).await?;
+    let page = app.service.pull(caller, query).await?;
     Ok(ok(encode_page(&page, spelling)))
 }
 

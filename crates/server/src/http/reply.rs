@@ -1,13 +1,20 @@
 //! How a reply is put together, and the one place where an error becomes a status.
 
 use super::{Reply, content::Content};
+use crate::{
+    hub::Close,
+    service::{Denied, ServiceError},
+};
 use bytes::Bytes;
 use chinwag_model::Invalid;
 use chinwag_store::StoreError;
 use chinwag_wire::{Problem, ProblemCode};
 use hyper::{
     Response, StatusCode,
-    header::{ALLOW, CONNECTION, CONTENT_TYPE, HeaderValue, RETRY_AFTER, SEC_WEBSOCKET_VERSION, UPGRADE},
+    header::{
+        ALLOW, CONNECTION, CONTENT_TYPE, HeaderValue, RETRY_AFTER, SEC_WEBSOCKET_VERSION, UPGRADE,
+        WWW_AUTHENTICATE,
+    },
 };
 use std::borrow::Cow;
 
@@ -86,6 +93,9 @@ impl Refusal {
         if let Some(allow) = allow {
             headers.insert(ALLOW, HeaderValue::from_static(allow));
         }
+        if status == 401 {
+            headers.insert(WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
+        }
         if status == 503 {
             headers.insert(RETRY_AFTER, retry_after_s.into());
         }
@@ -102,6 +112,39 @@ impl From<Invalid> for Refusal {
     fn from(invalid: Invalid) -> Self {
         let code = invalid.code.into();
         Self { code, problem: Box::new(invalid.into()), allow: None, retry_after_s: 1 }
+    }
+}
+
+impl From<ServiceError> for Refusal {
+    fn from(error: ServiceError) -> Self {
+        match error {
+            ServiceError::Denied(denied) => denied.into(),
+            ServiceError::Leaving => Self::new(ProblemCode::Unavailable, "the server is shutting down"),
+            ServiceError::Store(error) => error.into(),
+        }
+    }
+}
+
+impl From<Denied> for Refusal {
+    fn from(denied: Denied) -> Self {
+        let code = match denied {
+            Denied::NotAMember => ProblemCode::NotAMember,
+            Denied::OtherUser | Denied::OthersOwn | Denied::Scope => ProblemCode::NotAllowed,
+        };
+        Self::new(code, denied.to_string())
+    }
+}
+
+/// Why a feed that a request waits for has ended.
+impl From<Close> for Refusal {
+    fn from(why: Close) -> Self {
+        let code = match why {
+            Close::Expired => ProblemCode::TokenExpired,
+            Close::Revoked => ProblemCode::TokenInvalid,
+            Close::Replaced => ProblemCode::Replaced,
+            Close::Restart | Close::Overloaded | Close::FellBehind => ProblemCode::Overloaded,
+        };
+        Self::new(code, why.reason())
     }
 }
 
@@ -141,7 +184,7 @@ impl From<StoreError> for Refusal {
             }
             StoreError::TooManyReactions => Self::new(
                 ProblemCode::TooManyReactions,
-                format!("a user has at most {REACTIONS_MAX} reactions to a message"),
+                format!("a user has at most {} reactions to a message", chinwag_model::limits::REACTIONS_MAX),
             ),
             StoreError::Unavailable(_) => {
                 tracing::debug!(%error, "a request was refused");

@@ -3,7 +3,7 @@ use super::{
     body::{Inbound, require_json},
     reply::{Refusal, ok},
 };
-use chinwag_model::{Draft, Spelling};
+use chinwag_model::{Caller, Draft, Spelling};
 use chinwag_wire::{ProblemCode, SendRequest, encode_message};
 use hyper::{
     header::{HeaderName, HeaderValue},
@@ -14,9 +14,14 @@ const IDEMPOTENCY_KEY: HeaderName = HeaderName::from_static("idempotency-key");
 const IDEMPOTENT_REPLAYED: HeaderName = HeaderName::from_static("idempotent-replayed");
 
 /// `POST /api/send`.
-pub(super) async fn send(app: &Shared, head: &Parts, body: &mut Inbound) -> Result<Reply, Refusal> {
+pub(super) async fn send(
+    app: &Shared,
+    caller: &Caller,
+    head: &Parts,
+    body: &mut Inbound,
+) -> Result<Reply, Refusal> {
     let (draft, spelling) = read(app, head, body).await?;
-    let appended = app.service.send(draft).await?;
+    let appended = app.service.send(caller, draft).await?;
     let mut reply = ok(encode_message(&appended.message, spelling));
     if appended.replayed {
         reply.headers_mut().insert(IDEMPOTENT_REPLAYED, HeaderValue::from_static("true"));

@@ -9,6 +9,10 @@ pub enum Close {
     FellBehind,
     /// A newer session of the same user took the place.
     Replaced,
+    /// The token that opened it has come to its end.
+    Expired,
+    /// The key that opened it was revoked.
+    Revoked,
 }
 
 impl Close {
@@ -17,6 +21,7 @@ impl Close {
         match self {
             Self::Restart => 1012,
             Self::Overloaded => 1013,
+            Self::Expired | Self::Revoked => 4401,
             Self::FellBehind => 4408,
             Self::Replaced => 4409,
         }
@@ -29,6 +34,8 @@ impl Close {
             Self::Overloaded => "the server is overloaded; come back later with the last id",
             Self::FellBehind => "you fell behind; come back with the last id",
             Self::Replaced => "a newer session of this user took the place; do not reconnect by yourself",
+            Self::Expired => "the token has expired; come back with a new one and the last id",
+            Self::Revoked => "the key was revoked",
         }
     }
 }

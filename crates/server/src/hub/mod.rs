@@ -7,18 +7,21 @@
 //! tells when a user who left stays away.
 
 mod close;
+mod lease;
 mod outbox;
 mod outgoing;
 mod presence;
 mod session;
 
 pub use close::Close;
+pub use lease::{Identity, Lease};
 pub(crate) use outbox::Given;
 pub use outgoing::Outgoing;
 pub use session::Session;
 
 use chinwag_bus::{Bus, Listener};
-use chinwag_model::{Clock, Epoch, Event, Presence, UserId};
+use chinwag_model::{Clock, Epoch, Event, KeyId, Presence, Ts, UserId};
+use lease::Leases;
 use outbox::Outbox;
 use parking_lot::Mutex;
 use presence::{Item, LastSeen, News};
@@ -54,17 +57,16 @@ pub struct Hub {
     epoch: Epoch,
     options: Options,
     news: News,
-    /// The task that tells the news.
-    teller: OnceLock<AbortHandle>,
+    leases: Arc<Leases>,
+    /// The tasks that tell the news, and that end what is over.
+    tasks: OnceLock<[AbortHandle; 2]>,
     last_seen: LastSeen,
     leaving: AtomicBool,
 }
 
 impl Drop for Hub {
     fn drop(&mut self) {
-        if let Some(teller) = self.teller.get() {
-            teller.abort();
-        }
+        self.tasks.get().into_iter().flatten().for_each(AbortHandle::abort);
     }
 }
 
@@ -102,13 +104,15 @@ impl Hub {
             epoch,
             options: Options { sessions_per_user_max: options.sessions_per_user_max.max(1), ..options },
             news: News::default(),
-            teller: OnceLock::new(),
+            leases: Arc::default(),
+            tasks: OnceLock::new(),
             last_seen: LastSeen::default(),
             leaving: AtomicBool::new(false),
         });
         bus.listen(hub.clone());
         let teller = tokio::spawn(presence::tell(Arc::downgrade(&hub), hub.news.clone()));
-        hub.teller.get_or_init(|| teller.abort_handle());
+        let expirer = tokio::spawn(lease::expire(Arc::downgrade(&hub), hub.leases.clone()));
+        hub.tasks.get_or_init(|| [teller.abort_handle(), expirer.abort_handle()]);
         hub
     }
 
@@ -118,8 +122,8 @@ impl Hub {
     }
 
     /// Opens a session: from now on its outbox gathers what its user, and those whom it watches, have to hear. `None`
-    /// once the hub is leaving.
-    pub fn open(self: &Arc<Self>, user: UserId, watch: Vec<UserId>) -> Option<Session> {
+    /// once the hub is leaving. It ends with its identity.
+    pub fn open(self: &Arc<Self>, identity: Identity, user: UserId, watch: Vec<UserId>) -> Option<Session> {
         if self.leaving.load(Relaxed) {
             return None;
         }
@@ -140,7 +144,8 @@ impl Hub {
             let mut shard = self.shard(watched.as_str()).lock();
             shard.entry(watched.clone()).or_default().watchers.push(outbox.clone());
         }
-        let session = Session::new(self.clone(), user, watch, outbox);
+        let lease = self.leases.give(identity, &outbox);
+        let session = Session::new(self.clone(), user, watch, outbox, lease);
         if self.leaving.load(Relaxed) {
             // It may have come too late to be found by those who close all.
             session.outbox().close(Close::Restart);
@@ -153,6 +158,16 @@ impl Hub {
         let online = self.shard(user.as_str()).lock().get(user).is_some_and(Entry::is_online);
         let last_seen = if online { None } else { self.last_seen.get(user) };
         Presence { user: user.clone(), online, last_seen }
+    }
+
+    /// Ends the sessions of a key.
+    pub fn revoke(&self, key: &KeyId) {
+        self.leases.revoke(key);
+    }
+
+    /// What the wall clock says.
+    pub(crate) fn now(&self) -> Ts {
+        self.clock.read().wall
     }
 
     /// Closes every session, and takes no more.

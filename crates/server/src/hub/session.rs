@@ -1,4 +1,4 @@
-use super::{Hub, Outbox, outbox::Given};
+use super::{Hub, Lease, Outbox, outbox::Given};
 use crate::hub::Close;
 use chinwag_bus::Topic;
 use chinwag_model::{Presence, UserId};
@@ -16,17 +16,30 @@ pub struct Session {
     user: UserId,
     watch: Vec<UserId>,
     outbox: Arc<Outbox>,
+    /// `None` for one that has no end of its own.
+    lease: Option<Arc<Lease>>,
     /// How many of its topics are followed on the bus.
     followed: Arc<AtomicUsize>,
 }
 
 impl Session {
-    pub(super) fn new(hub: Arc<Hub>, user: UserId, watch: Vec<UserId>, outbox: Arc<Outbox>) -> Self {
-        Self { hub, user, watch, outbox, followed: Arc::default() }
+    pub(super) fn new(
+        hub: Arc<Hub>,
+        user: UserId,
+        watch: Vec<UserId>,
+        outbox: Arc<Outbox>,
+        lease: Option<Arc<Lease>>,
+    ) -> Self {
+        Self { hub, user, watch, outbox, lease, followed: Arc::default() }
     }
 
     pub(super) fn outbox(&self) -> &Outbox {
         &self.outbox
+    }
+
+    /// How long it may last; `None` for one that has no end of its own.
+    pub(crate) fn lease(&self) -> Option<&Arc<Lease>> {
+        self.lease.as_ref()
     }
 
     /// Whose.

@@ -3,8 +3,8 @@
 //! The session is registered first, so that its outbox gathers what happens; then the store is asked what happened up to
 //! now; what the outbox holds of that time is dropped. So nothing is lost and nothing doubled at the seam.
 
-use super::{Outgoing, Service};
-use crate::hub::{Close, Given, Session};
+use super::{Act, Outgoing, Service, ServiceError};
+use crate::hub::{Close, Given, Identity, Lease, Session};
 use chinwag_model::{
     Epoch, Event, FeedId, Ts, UserId,
     limits::{CATCH_UP_MAX_BYTES, CATCH_UP_MAX_TIME},
@@ -78,17 +78,24 @@ struct Telling {
 }
 
 impl Service {
-    /// Opens a session and its feed. `None` while the server is shutting down.
-    pub fn subscribe(&self, subscribe: Subscribe) -> Option<Feed> {
+    /// Opens a session and its feed, which ends with the caller's identity.
+    ///
+    /// # Errors
+    /// Those of [`super::permit`], and [`ServiceError::Leaving`].
+    pub fn subscribe(&self, identity: Identity, subscribe: Subscribe) -> Result<Feed, ServiceError> {
         let Subscribe { user, since, watch } = subscribe;
-        let session = self.shared.hub.open(user, watch)?;
+        Self::permit(&identity.caller, Act::SeeOwn(&user))?;
+        if !watch.is_empty() {
+            Self::permit(&identity.caller, Act::SeeOthers)?;
+        }
+        let session = self.shared.hub.open(identity, user, watch).ok_or(ServiceError::Leaving)?;
         let (service, following) = (self.clone(), session.follow());
         let user = session.user().clone();
         let asking = Box::pin(async move {
             following.await;
             service.missed(user, since).await
         });
-        Some(Feed { service: self.clone(), session, told: Ts(0), ready: false, stage: Stage::Asking(asking) })
+        Ok(Feed { service: self.clone(), session, told: Ts(0), ready: false, stage: Stage::Asking(asking) })
     }
 
     /// Asks the store what a user missed; of another life of the store that can't be told.
@@ -118,6 +125,11 @@ impl Service {
 }
 
 impl Feed {
+    /// How long it may last; `None` in an open server.
+    pub(crate) fn lease(&self) -> Option<&Arc<Lease>> {
+        self.session.lease()
+    }
+
     /// The next event.
     ///
     /// # Errors

@@ -1,16 +1,21 @@
 //! What the product does, one file per capability; every face calls these functions.
 //!
 //! **Architecture invariant:** this room knows neither HTTP nor JSON, only the words of `chinwag-model`, the store, the bus
-//! and the [`hub`].
+//! and the [`hub`]. Every function that does something for someone takes that caller first and asks [`permit`] before
+//! anything is looked up: no face decides who may do what.
 
+mod access;
+mod error;
 mod feed;
 mod verbs;
 
+pub use access::{Act, Denied, permit};
+pub use error::ServiceError;
 pub use feed::{Feed, Subscribe};
 
 use crate::hub::{self, Hub, Outgoing};
 use chinwag_bus::Bus;
-use chinwag_model::{Clock, Event, limits::CATCH_UPS_MAX_BYTES};
+use chinwag_model::{Clock, Event, KeyId, Ts, limits::CATCH_UPS_MAX_BYTES};
 use chinwag_store::{Outlet, Store};
 use std::sync::Arc;
 use tokio::sync::Semaphore;
@@ -45,6 +50,16 @@ impl Service {
     /// The store that it stands on.
     pub fn store(&self) -> &Arc<dyn Store> {
         &self.shared.store
+    }
+
+    /// What the wall clock says.
+    pub fn now(&self) -> Ts {
+        self.shared.hub.now()
+    }
+
+    /// Ends every feed that was opened with a key.
+    pub fn end_sessions_of_key(&self, key: &KeyId) {
+        self.shared.hub.revoke(key);
     }
 
     /// Ends every feed, and begins no more.

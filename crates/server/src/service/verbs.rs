@@ -1,59 +1,82 @@
-use super::Service;
+use super::{Act, Service, ServiceError};
 use chinwag_model::{
-    Chat, Draft, Event, InboxPage, InboxQuery, Mark, Marked, Message, Page, PageQuery, Presence, Revise,
-    Side, UserId,
+    Caller, Change, Chat, Draft, Event, InboxPage, InboxQuery, Mark, Marked, Message, Page, PageQuery,
+    Presence, Revise, Reviser, Scope, Side, UserId,
 };
-use chinwag_store::{Appended, StoreError};
+use chinwag_store::Appended;
 use std::sync::Arc;
 
+/// Every verb says who asks for it, and asks [`super::permit`] before anything else.
 impl Service {
     /// Sends a message: it is durable once this returns, and those who are connected hear of it.
     ///
     /// # Errors
-    /// Those of [`chinwag_store::Store::append`].
-    pub async fn send(&self, draft: Draft) -> Result<Appended, StoreError> {
-        self.shared.store.append(draft).await
+    /// Those of [`super::permit`] and of [`chinwag_store::Store::append`].
+    pub async fn send(&self, caller: &Caller, draft: Draft) -> Result<Appended, ServiceError> {
+        Self::permit(caller, Act::In(&draft.chat, draft.sender))?;
+        Ok(self.shared.store.append(draft).await?)
     }
 
     /// Pulls one page of a chat; a chat without a message has an empty one.
     ///
     /// # Errors
-    /// Those of [`chinwag_store::Store::page`].
-    pub async fn pull(&self, query: PageQuery) -> Result<Page, StoreError> {
-        self.shared.store.page(query).await
+    /// Those of [`super::permit`] and of [`chinwag_store::Store::page`].
+    pub async fn pull(&self, caller: &Caller, query: PageQuery) -> Result<Page, ServiceError> {
+        Self::permit(caller, Act::See(&query.chat))?;
+        Ok(self.shared.store.page(query).await?)
     }
 
     /// Reads one page of a user's inbox.
     ///
     /// # Errors
-    /// Those of [`chinwag_store::Store::inbox`].
-    pub async fn inbox(&self, query: InboxQuery) -> Result<InboxPage, StoreError> {
-        self.shared.store.inbox(query).await
+    /// Those of [`super::permit`] and of [`chinwag_store::Store::inbox`].
+    pub async fn inbox(&self, caller: &Caller, query: InboxQuery) -> Result<InboxPage, ServiceError> {
+        Self::permit(caller, Act::SeeOwn(&query.user))?;
+        Ok(self.shared.store.inbox(query).await?)
     }
 
     /// Edits a message, takes it back or reacts to it: it is durable once this returns, and both users hear of it.
     ///
     /// # Errors
-    /// Those of [`chinwag_store::Store::revise`].
-    pub async fn revise(&self, revise: Revise) -> Result<Arc<Message>, StoreError> {
-        self.shared.store.revise(revise).await
+    /// Those of [`super::permit`] and of [`chinwag_store::Store::revise`].
+    pub async fn revise(&self, caller: &Caller, mut revise: Revise) -> Result<Arc<Message>, ServiceError> {
+        if let Reviser::User(side) = revise.by {
+            Self::permit(caller, Act::In(&revise.chat, side))?;
+        }
+        // An administrator's key takes any message back, at any time.
+        if matches!(caller, Caller::Key { scope: Scope::Admin, .. })
+            && matches!(revise.change, Change::Unsend { .. })
+        {
+            revise.by = Reviser::Admin;
+        }
+        Ok(self.shared.store.revise(revise).await?)
     }
 
     /// Moves a marker forward: it is durable once this returns, and both users hear of it.
     ///
     /// # Errors
-    /// Those of [`chinwag_store::Store::mark`].
-    pub async fn mark(&self, mark: Mark) -> Result<Marked, StoreError> {
-        self.shared.store.mark(mark).await
+    /// Those of [`super::permit`] and of [`chinwag_store::Store::mark`].
+    pub async fn mark(&self, caller: &Caller, mark: Mark) -> Result<Marked, ServiceError> {
+        Self::permit(caller, Act::In(&mark.chat, mark.side))?;
+        Ok(self.shared.store.mark(mark).await?)
     }
 
     /// Tells the peer, if connected, that a user writes.
-    pub fn typing(&self, chat: Chat, by: Side) {
+    ///
+    /// # Errors
+    /// Those of [`super::permit`].
+    pub fn typing(&self, caller: &Caller, chat: Chat, by: Side) -> Result<(), ServiceError> {
+        Self::permit(caller, Act::In(&chat, by))?;
         self.shared.hub.bus().publish(Event::Typing { chat, by });
+        Ok(())
     }
 
     /// Whether users are there.
-    pub fn presence(&self, users: &[UserId]) -> Vec<Presence> {
-        users.iter().map(|user| self.shared.hub.presence(user)).collect()
+    ///
+    /// # Errors
+    /// Those of [`super::permit`].
+    pub fn presence(&self, caller: &Caller, users: &[UserId]) -> Result<Vec<Presence>, ServiceError> {
+        Self::permit(caller, Act::SeeOthers)?;
+        Ok(users.iter().map(|user| self.shared.hub.presence(user)).collect())
     }
 }

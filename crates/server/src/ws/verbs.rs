@@ -1,21 +1,24 @@
 use super::inbound::Message;
 use crate::{
     http::{Refusal, why_panicked},
+    hub::{Close, Lease},
     service::Service,
 };
 use bytes::Bytes;
-use chinwag_model::{MarkerKind, Revise, Spelling};
+use chinwag_model::{Caller, MarkerKind, Revise, Spelling};
 use chinwag_wire::{
     MarkRequest, Op, UpFrame, encode_inbox, encode_marked, encode_message, encode_page, encode_presence,
     encode_reply,
 };
 use futures_util::FutureExt;
-use std::panic::AssertUnwindSafe;
+use std::{panic::AssertUnwindSafe, sync::Arc, time::Duration};
 
 /// What answers the requests of a WebSocket.
 #[derive(Clone)]
 pub(crate) struct Verbs {
     pub(crate) service: Service,
+    /// Whose requests they are, and until when; `None` in an open server.
+    pub(crate) lease: Option<Arc<Lease>>,
     /// Longest text of a message, in bytes.
     pub(crate) text_max_bytes: usize,
     /// How long after it was stored a message may be edited or unsent by its sender.
@@ -54,50 +57,68 @@ impl Verbs {
     }
 
     async fn perform(&self, op: Op<'_>) -> Result<Done, Refusal> {
+        let caller = self.caller()?;
         Ok(match op {
             Op::Send(request) => {
                 let (draft, spelling) = request.into_draft(None, self.text_max_bytes)?;
-                let appended = self.service.send(draft).await?;
+                let appended = self.service.send(caller, draft).await?;
                 let body = encode_message(&appended.message, spelling);
                 Done { replayed: appended.replayed, ..Done::ok(body) }
             }
             Op::Pull(request) => {
                 let (query, spelling) = request.into_query()?;
-                Done::ok(encode_page(&self.service.pull(query).await?, spelling))
+                Done::ok(encode_page(&self.service.pull(caller, query).await?, spelling))
             }
-            Op::Chats(request) => Done::ok(encode_inbox(&self.service.inbox(request.into_query()?).await?)),
-            Op::Read(request) => self.mark(request, MarkerKind::Read).await?,
-            Op::Delivered(request) => self.mark(request, MarkerKind::Delivered).await?,
+            Op::Chats(request) => {
+                let page = self.service.inbox(caller, request.into_query()?).await?;
+                Done::ok(encode_inbox(&page))
+            }
+            Op::Read(request) => self.mark(caller, request, MarkerKind::Read).await?,
+            Op::Delivered(request) => self.mark(caller, request, MarkerKind::Delivered).await?,
             Op::Edit(request) => {
-                self.revise(request.into_revise(self.text_max_bytes, self.revise_window)?).await?
+                let revise = request.into_revise(self.text_max_bytes, self.revise_window)?;
+                self.revise(caller, revise).await?
             }
-            Op::Unsend(request) => self.revise(request.into_revise(self.revise_window)?).await?,
-            Op::React(request) => self.revise(request.into_revise()?).await?,
+            Op::Unsend(request) => self.revise(caller, request.into_revise(self.revise_window)?).await?,
+            Op::React(request) => self.revise(caller, request.into_revise()?).await?,
             Op::Typing(request) => {
                 let (chat, by) = request.into_typing()?;
-                self.service.typing(chat, by);
+                self.service.typing(caller, chat, by)?;
                 Done { status: 204, body: None, replayed: false }
             }
-            Op::Presence(request) => Done::ok(encode_presence(&self.service.presence(&request.users))),
+            Op::Presence(request) => {
+                Done::ok(encode_presence(&self.service.presence(caller, &request.users)?))
+            }
         })
     }
 
-    async fn revise(&self, (revise, spelling): (Revise, Spelling)) -> Result<Done, Refusal> {
-        Ok(Done::ok(encode_message(&*self.service.revise(revise).await?, spelling)))
+    async fn revise(&self, caller: &Caller, (revise, spelling): (Revise, Spelling)) -> Result<Done, Refusal> {
+        Ok(Done::ok(encode_message(&*self.service.revise(caller, revise).await?, spelling)))
     }
 
-    async fn mark(&self, request: MarkRequest<'_>, kind: MarkerKind) -> Result<Done, Refusal> {
+    /// On whose behalf the next request is, unless the session is over and only its end not yet told.
+    fn caller(&self) -> Result<&Caller, Refusal> {
+        match &self.lease {
+            None => Ok(&Caller::Anyone),
+            Some(lease) if lease.is_live(self.service.now()) => Ok(lease.caller()),
+            Some(_) => Err(Close::Expired.into()),
+        }
+    }
+
+    async fn mark(
+        &self,
+        caller: &Caller,
+        request: MarkRequest<'_>,
+        kind: MarkerKind,
+    ) -> Result<Done, Refusal> {
         let (mark, spelling) = request.into_mark(kind)?;
-        Ok(Done::ok(encode_marked(&self.service.mark(mark).await?, spelling)))
+        Ok(Done::ok(encode_marked(&self.service.mark(caller, mark).await?, spelling)))
     }
 }
 
 /// Whether a request may have changed what is stored.
 fn changes(op: &Op<'_>) -> bool {
-    matches!(
-        op,
-        Op::Send(_) | Op::Read(_) | Op::Delivered(_) | Op::Edit(_) | Op::Unsend(_) | Op::React(_)
-    )
+    matches!(op, Op::Send(_) | Op::Read(_) | Op::Delivered(_) | Op::Edit(_) | Op::Unsend(_) | Op::React(_))
 }
 
 fn refused(id: Option<u64>, refusal: Refusal) -> Bytes {

@@ -2,12 +2,12 @@
 
 use crate::watch::within;
 use chinwag::{
-    hub::{self, Close, Outgoing},
+    hub::{self, Close, Identity, Outgoing},
     service::{Feed, Service, Subscribe},
 };
 use chinwag_bus::{Bus, BusFuture, Listener, Topic};
 use chinwag_model::{
-    Event, FeedId, ManualClock, Ts, UserId,
+    Caller, Event, FeedId, ManualClock, Presence, Ts, UserId,
     limits::{CATCH_UP_MAX_EVENTS, OUTBOX_MAX_EVENTS},
 };
 use chinwag_store::{contract::draft, memory::MemoryStore};
@@ -87,7 +87,7 @@ fn user(name: &str) -> UserId {
 impl Bench {
     fn try_subscribe(&self, name: &str, since: Option<FeedId>, watch: &[&str]) -> Option<Feed> {
         let watch = watch.iter().map(|name| user(name)).collect();
-        self.service.subscribe(Subscribe { user: user(name), since, watch })
+        self.service.subscribe(Identity::ANYONE, Subscribe { user: user(name), since, watch }).ok()
     }
 
     /// A feed that has told `ready`, and where it stood.
@@ -98,9 +98,17 @@ impl Bench {
         (feed, ready.id.expect("an id"))
     }
 
+    fn presence(&self, name: &str) -> Presence {
+        let mut all = self.service.presence(&Caller::Anyone, &[user(name)]).expect("open");
+        all.pop().expect("one for each")
+    }
+
     async fn send(&self, count: usize) {
         for _ in 0..count {
-            self.service.send(draft("apple:banana", "apple", "a text")).await.expect("stored");
+            self.service
+                .send(&Caller::Anyone, draft("apple:banana", "apple", "a text"))
+                .await
+                .expect("stored");
         }
     }
 }
@@ -249,7 +257,7 @@ async fn where_something_was_lost_those_who_are_watched_are_told_anew() {
     let (_apple, _) = bench.live("apple").await;
     // The one task that tells it has told it, into the void.
     within("the news to be told", async {
-        while !bench.service.presence(&[user("apple")])[0].online {
+        while !bench.presence("apple").online {
             tokio::task::yield_now().await;
         }
         for _ in 0..100 {
@@ -279,5 +287,5 @@ async fn a_session_that_was_replaced_brings_nobody_back_when_it_goes() {
     assert!(!presence().await);
     // Its face was slow to let go of it.
     drop(replaced);
-    assert!(!bench.service.presence(&[user("banana")])[0].online);
+    assert!(!bench.presence("banana").online);
 }

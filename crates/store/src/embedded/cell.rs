@@ -143,7 +143,11 @@ impl ChatCell {
         };
         state.trim();
         state.told_weight = state.weight();
-        Self { state: Mutex::new(state), loading_keys: tokio::sync::Mutex::default(), revising: OnceLock::new() }
+        Self {
+            state: Mutex::new(state),
+            loading_keys: tokio::sync::Mutex::default(),
+            revising: OnceLock::new(),
+        }
     }
 
     /// What it takes in memory, in bytes, about.

@@ -217,7 +217,9 @@ impl Check<'_> {
                 match change.kind {
                     Kind::Revised => {
                         let stands = reader::message_of(view, &change.chat, change.seq);
-                        if !stands.is_ok_and(|message| message.revision.is_some() && message.changed() >= change.ts) {
+                        if !stands
+                            .is_ok_and(|message| message.revision.is_some() && message.changed() >= change.ts)
+                        {
                             self.problem(format!(
                                 "change log: message {} of {} was revised and does not stand so",
                                 change.seq.0, change.chat

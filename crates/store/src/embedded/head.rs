@@ -60,7 +60,7 @@ impl Default for Standing {
 }
 
 impl Standing {
-    pub(super) const START: Self = 
+    pub(super) const START: Self =
         Self { markers: [Markers::START; 2], peers_read: [0; 2], peers_gone: [0; 2], revised: Ts(0) };
 
     /// Puts a marker where it moved to; `peers` is how many messages of the peer stand up to there.
@@ -259,7 +259,12 @@ mod tests {
             last_ts: Ts(1_686_404_158_123_456),
             changed: Ts(1_686_404_158_123_456),
             first_sent: 100,
-            standing: Standing { markers: [first, Markers::START], peers_read: [170, 0], peers_gone: [3, 0], revised: Ts(7_000) },
+            standing: Standing {
+                markers: [first, Markers::START],
+                peers_read: [170, 0],
+                peers_gone: [3, 0],
+                revised: Ts(7_000),
+            },
         }
     }
 

@@ -101,7 +101,9 @@ impl Revised {
         }
         for some in messages.chunks(BATCH_ROWS) {
             let mut batch = tables.loose_batch(2 * some.len());
-            some.iter().for_each(|message| revisions::put(message, None, tables, &mut batch));
+            for message in some {
+                revisions::put(message, None, tables, &mut batch);
+            }
             Tables::commit(batch).map_err(|error| error.to_string())?;
         }
         Ok((chat.clone(), Head::of(last, standing)))

@@ -33,12 +33,7 @@ fn key(chat: &Chat, sort: u8, at: u64) -> Vec<u8> {
 }
 
 /// Puts the rows of a message that was revised into a batch; `before` is when it was revised before.
-pub(super) fn put(
-    message: &Message,
-    before: Option<Ts>,
-    tables: &Tables,
-    batch: &mut OwnedWriteBatch,
-) {
+pub(super) fn put(message: &Message, before: Option<Ts>, tables: &Tables, batch: &mut OwnedWriteBatch) {
     let Some(revision) = &message.revision else { return };
     if let Some(before) = before {
         batch.remove(&tables.revised, key(&message.chat, BY_TIME, before.0));

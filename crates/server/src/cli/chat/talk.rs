@@ -134,12 +134,14 @@ impl Talk {
                 message.seq,
                 escaped(&message.text)
             )),
-            Event::Unsend { message, .. } if message.chat == self.chat => self
-                .screen
-                .note(&format!("{} took message {} back", escaped(&message.sender), message.seq)),
-            Event::Reaction { message, .. } if message.chat == self.chat => self
-                .screen
-                .note(&format!("message {}: {}", message.seq, escaped(&message.reactions_in_words()))),
+            Event::Unsend { message, .. } if message.chat == self.chat => {
+                self.screen.note(&format!("{} took message {} back", escaped(&message.sender), message.seq))
+            }
+            Event::Reaction { message, .. } if message.chat == self.chat => self.screen.note(&format!(
+                "message {}: {}",
+                message.seq,
+                escaped(&message.reactions_in_words())
+            )),
             Event::Read { chat, user, seq, .. } if chat == self.chat && user == self.peer => {
                 self.peer_read(seq)
             }

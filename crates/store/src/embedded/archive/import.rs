@@ -84,10 +84,10 @@ pub struct Importer {
     latest_allowed: Ts,
     /// The newest row of the change log, and the latest time that the store holds.
     newest: Option<Change>,
-    /// Whether this is the first batch.
+    /// Whether a batch was written.
     began: bool,
-    /// Whether any message was revised: then what is derived of that is derived anew at the end.
-    has_revisions: bool,
+    /// Whether any message was revised, here or where it comes from: what is derived of revisions is derived anew then.
+    revised: bool,
     /// The chat at hand.
     chat: Option<Current>,
     batch: Batch,
@@ -132,7 +132,16 @@ impl Importer {
         let newest = newest(&tables)?;
         let jump_us = u64::try_from(CLOCK_JUMP_MAX.as_micros()).unwrap_or(u64::MAX);
         let latest_allowed = Ts(clock.read().wall.0.saturating_add(jump_us));
-        Ok(Self { tables, layout, latest_allowed, newest, began: false, has_revisions: false, chat: None, batch: Batch::default() })
+        Ok(Self {
+            tables,
+            layout,
+            latest_allowed,
+            newest,
+            began: false,
+            revised: false,
+            chat: None,
+            batch: Batch::default(),
+        })
     }
 
     /// Takes a message.
@@ -140,11 +149,11 @@ impl Importer {
     /// # Errors
     /// [`ImportError::Refused`] where it does not go with what is there; [`ImportError::Store`].
     pub fn message(&mut self, imported: Imported) -> Result<Fate, ImportError> {
-        self.has_revisions |= imported.revision.is_some();
         let changed = imported.revision.as_ref().map_or(imported.ts, |revision| revision.ts);
         if changed > self.latest_allowed {
             return Err(refused("ts", "the time is more than an hour ahead of this machine's clock"));
         }
+        self.revised |= imported.revision.is_some();
         let last = self.turn_to(&imported.chat)?.head.last;
         if imported.seq <= last {
             return self.compare(imported);
@@ -214,7 +223,7 @@ impl Importer {
     /// [`ImportError::Store`].
     pub fn finish(mut self) -> Result<(), ImportError> {
         self.flush()?;
-        if self.has_revisions {
+        if self.revised {
             rebuild::inbox(&self.tables).map_err(ImportError::Store)?;
         }
         self.tables.sync().map_err(|error| engine(&error))

@@ -206,7 +206,9 @@ impl<W: Write> Taking<'_, W> {
 
     fn standing(&mut self, view: &View, change: &Change) -> Result<(), BackupError> {
         let key = change.chat.as_str().as_bytes();
-        let Some(value) = view.get(Kept::Markers, key).map_err(|error| engine(&error))? else { return Ok(()) };
+        let Some(value) = view.get(Kept::Markers, key).map_err(|error| engine(&error))? else {
+            return Ok(());
+        };
         let standing = decode_standing(key, &value)
             .map_err(|wrong| BackupError::Store(format!("chat {}: {wrong}", change.chat)))?;
         if standing.moved() == change.ts { self.row(Kept::Markers, key, &value) } else { Ok(()) }

@@ -35,7 +35,16 @@ impl<'a> Derived<'a> {
             check.problem(format!("what the inbox rows lack can't be told: {error}"));
             HashSet::new()
         });
-        Self { view, behind, standing: Standing::START, markers_seen: 0, inbox_seen: 0, gone: [0; 2], revised: Ts(0), revised_seen: 0 }
+        Self {
+            view,
+            behind,
+            standing: Standing::START,
+            markers_seen: 0,
+            inbox_seen: 0,
+            gone: [0; 2],
+            revised: Ts(0),
+            revised_seen: 0,
+        }
     }
 
     /// Looks at a message, in the order of their keys.
