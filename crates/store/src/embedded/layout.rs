@@ -3,6 +3,7 @@
 //! ```text
 //! LOCK     locked by the process that has the store open
 //! FORMAT   text: the format's version, the store's epoch, whether the creation was finished
+//! KEYS     the API keys, where there are any; see `keys`
 //! db/      fjall's
 //! ```
 //! `FORMAT` is written beside fjall rather than in it, since it must be read before fjall touches a file.
