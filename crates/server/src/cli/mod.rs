@@ -2,6 +2,7 @@
 //!
 //! Exit codes: 0 done, 1 the server refused or problems were found, 2 wrong use or it could not start.
 
+mod admin;
 mod backup;
 mod bench;
 mod chat;
@@ -19,6 +20,7 @@ mod send;
 mod serve;
 mod tail;
 mod time;
+mod user;
 
 use crate::config::{Config, ConfigError, Flags, SERVER_VARIABLE};
 use chinwag_client::ClientError;
@@ -74,6 +76,8 @@ enum Command {
     Export(export::ExportArgs),
     /// Take history in: an export, or a plain table.
     Import(import::ImportArgs),
+    /// Work on what the store holds of one user.
+    User(user::UserArgs),
     /// Measure a server, and verify what it stored.
     Bench(bench::BenchArgs),
     /// Ask a server whether it is ready.
@@ -170,11 +174,12 @@ pub async fn run() -> ExitCode {
         Command::Pull(args) => pull::run(args).await,
         Command::Chat(args) => chat::run(args).await,
         Command::Tail(args) => tail::run(args).await,
-        Command::Check(args) => check::run(&args),
-        Command::Backup(args) => backup::run(&args),
+        Command::Check(args) => check::run(&args).await,
+        Command::Backup(args) => backup::run(&args).await,
         Command::Restore(args) => restore::run(&args),
-        Command::Export(args) => export::run(&args),
+        Command::Export(args) => export::run(&args).await,
         Command::Import(args) => import::run(&args),
+        Command::User(args) => user::run(&args).await,
         Command::Bench(args) => bench::run(args).await,
         Command::Health(args) => health::run(&args).await,
         Command::Config(args) => config::run(&args),
