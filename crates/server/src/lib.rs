@@ -1,5 +1,6 @@
 //! The server of Chinwag: its faces, what they do, its life, its configuration and its command line.
 
+pub mod admin;
 pub mod cli;
 pub mod config;
 mod deadline;

@@ -1,7 +1,7 @@
 //! `chinwag backup`
 
 use super::{
-    CliError,
+    CliError, admin,
     file::Target,
     output::tell,
     place::{DataArgs, bar_of_rows},
@@ -9,8 +9,8 @@ use super::{
 };
 use chinwag_model::{SystemClock, Ts};
 use chinwag_store::embedded::{
-    Maintenance,
-    backup::{BackupError, BackupProgress, BackupReport, Since, check_backup, head_of},
+    Maintenance, OpenError,
+    backup::{BackupError, BackupProgress, Since, check_backup, head_of},
 };
 use clap::Args;
 use std::{
@@ -19,6 +19,7 @@ use std::{
     path::{Path, PathBuf},
     sync::Arc,
 };
+use tokio::runtime::Handle;
 
 const MORE: &str = "\
 Examples:
@@ -28,7 +29,7 @@ Examples:
   chinwag check monday.chinwag
   chinwag restore monday.chinwag tuesday.chinwag --data ./restored
 
-A file appears under its name only once it is whole, on disk, and read back.
+Where a server has the store, the server writes the backup, and goes on. A file appears under its name only once it is whole, on disk, and read back.
 Exit codes: 0 done, 1 refused or failed, 2 the store can't be opened.";
 
 #[derive(Debug, Args)]
@@ -47,28 +48,56 @@ pub(super) struct BackupArgs {
     data: DataArgs,
 }
 
-pub(super) fn run(args: &BackupArgs) -> Result<(), CliError> {
+pub(super) async fn run(args: &BackupArgs) -> Result<(), CliError> {
     let since = args.since.as_deref().map_or(Ok(Since::Beginning), since)?;
     let bytes_a_second = args.limit_mib_s.map(|mib| mib << 20);
-    let store = Maintenance::open(&args.data.directory()?, Arc::new(SystemClock::default()))
-        .map_err(|error| CliError::Usage(why_not_opened(&error)))?;
-    let bar = bar_of_rows();
-    let mut progress = |BackupProgress { rows, total_estimate, .. }: BackupProgress| {
-        bar.set_length(total_estimate.max(rows));
-        bar.set_position(rows);
-    };
-    let report = Target::new(&args.out)?.write_checked(
-        |out| {
-            store.backup(since, bytes_a_second, out, &mut progress).map_err(|error| match error {
-                BackupError::Io(error) => error.into(),
-                error => CliError::Refused(error.to_string()),
+    let target = Target::new(&args.out)?;
+    let data = args.data.directory()?;
+    match Maintenance::open(&data, Arc::new(SystemClock::default())) {
+        Ok(store) => {
+            let bar = bar_of_rows();
+            let mut progress = |BackupProgress { rows, total_estimate, .. }: BackupProgress| {
+                bar.set_length(total_estimate.max(rows));
+                bar.set_position(rows);
+            };
+            let written = target.write_checked(
+                |out| {
+                    store.backup(since, bytes_a_second, out, &mut progress).map(drop).map_err(|error| {
+                        match error {
+                            BackupError::Io(error) => error.into(),
+                            error => CliError::Refused(error.to_string()),
+                        }
+                    })
+                },
+                |path, ()| read_back(path),
+            );
+            bar.finish_and_clear();
+            written
+        }
+        Err(OpenError::Locked(_)) => {
+            let answer = admin::ask(&data, &path_and_query(since, bytes_a_second)).await?;
+            let runtime = Handle::current();
+            tokio::task::block_in_place(|| {
+                target.write_checked(
+                    |out| runtime.block_on(admin::pour(answer, out)),
+                    |path, ()| read_back(path),
+                )
             })
-        },
-        check_written,
-    );
-    bar.finish_and_clear();
-    say(&report?);
-    Ok(())
+        }
+        Err(error) => Err(CliError::Usage(why_not_opened(&error))),
+    }
+}
+
+/// What the server that has the store is asked for.
+fn path_and_query(since: Since, bytes_a_second: Option<u64>) -> String {
+    let since = match since {
+        Since::Beginning => None,
+        Since::Time(ts) => Some(format!("since={}", ts.0)),
+        Since::Backup(place) => Some(format!("since={place}")),
+    };
+    let pace = bytes_a_second.map(|bytes| format!("bytes_a_second={bytes}"));
+    let query: Vec<_> = since.into_iter().chain(pace).collect();
+    format!("/backup?{}", query.join("&"))
 }
 
 /// What `--since` names.
@@ -83,18 +112,12 @@ fn since(said: &str) -> Result<Since, CliError> {
     }
 }
 
-/// Reads a backup back: it is whole, and what was written.
-fn check_written(path: &Path, report: &BackupReport) -> Result<(), CliError> {
+/// Reads a backup back from the disk: it is whole, and this is what it holds.
+fn read_back(path: &Path) -> Result<(), CliError> {
     let read = || check_backup(BufReader::with_capacity(1 << 20, File::open(path)?), &mut |_| {});
-    match read() {
-        Ok(found) if found.bytes == report.bytes && found.head == report.head => Ok(()),
-        Ok(_) => Err(CliError::Refused("the file does not hold what was written".into())),
-        Err(error) => Err(CliError::Refused(error.to_string())),
-    }
-}
-
-fn say(report: &BackupReport) {
-    let since = report.head.base.map_or(String::new(), |base| format!(" since {}", base.ts.0));
-    let (rows, bytes, upto) = (report.rows, report.bytes, report.head.newest.ts.0);
-    tell(&format!("{rows} rows in {bytes} bytes: everything{since} up to {upto}"));
+    let found = read().map_err(|error| CliError::Refused(error.to_string()))?;
+    let since = found.head.base.map_or(String::new(), |base| format!(" since {}", base.ts.0));
+    let (messages, bytes, upto) = (found.messages, found.bytes, found.head.newest.ts.0);
+    tell(&format!("{messages} messages in {bytes} bytes: everything{since} up to {upto}"));
+    Ok(())
 }

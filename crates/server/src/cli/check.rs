@@ -1,14 +1,15 @@
 //! `chinwag check`
 
 use super::{
-    CliError,
+    CliError, admin,
     output::{Output, escaped},
     place::{DataArgs, bar_of_bytes, bar_of_rows},
     serve::why_not_opened,
     time::utc,
 };
+use crate::admin::read_report;
 use chinwag_model::Ts;
-use chinwag_store::embedded::{CheckProgress, CheckReport, backup::check_backup, check};
+use chinwag_store::embedded::{CheckProgress, CheckReport, OpenError, backup::check_backup, check};
 use clap::Args;
 use std::{
     fs::File,
@@ -18,7 +19,7 @@ use std::{
 
 const MORE: &str = "\
 It reads every message and verifies its checksum, that each chat counts 1, 2, 3, … with no gap, that times rise, and that \
-the change log names the same messages. It changes no message.
+the change log names the same messages. It changes no message. Where a server has the store, the server reads it, as it is at one moment, and goes on.
 
 A backup is read the same way, without a store: every part, every row, and that it is whole.
 
@@ -34,18 +35,26 @@ pub(super) struct CheckArgs {
     data: DataArgs,
 }
 
-pub(super) fn run(args: &CheckArgs) -> Result<(), CliError> {
+pub(super) async fn run(args: &CheckArgs) -> Result<(), CliError> {
     if let Some(backup) = &args.backup {
         return check_file(backup);
     }
     let data = args.data.directory()?;
     let bar = bar_of_rows();
-    let report = check(&data, &mut |CheckProgress { done, total_estimate }| {
+    let checked = check(&data, &mut |CheckProgress { done, total_estimate }| {
         bar.set_length(total_estimate.max(done));
         bar.set_position(done);
     });
     bar.finish_and_clear();
-    let report = report.map_err(|error| CliError::Usage(why_not_opened(&error)))?;
+    let report = match checked {
+        Ok(report) => report,
+        Err(OpenError::Locked(_)) => {
+            let told = admin::all(admin::ask(&data, "/check").await?).await?;
+            read_report(&told)
+                .ok_or_else(|| CliError::Refused("the server's answer is not understood".into()))?
+        }
+        Err(error) => return Err(CliError::Usage(why_not_opened(&error))),
+    };
     print(&report)?;
     conclude(&report)
 }

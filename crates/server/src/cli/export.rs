@@ -1,24 +1,23 @@
 //! `chinwag export`
 
 use super::{
-    CliError,
+    CliError, admin,
     file::Target,
     output::tell,
     place::{DataArgs, bar_of_rows},
     serve::why_not_opened,
 };
+use crate::admin::{ExportError, write_export};
 use chinwag_model::{SystemClock, UserId};
-use chinwag_store::{
-    StoreError,
-    embedded::{Maintenance, archive::Piece},
-};
-use chinwag_wire::{encode_archive_end, encode_archive_head, encode_archive_markers, encode_archive_message};
+use chinwag_store::embedded::{Maintenance, OpenError};
 use clap::Args;
+use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 use std::{
-    io::{self, Write},
-    path::PathBuf,
+    io::Write,
+    path::{Path, PathBuf},
     sync::Arc,
 };
+use tokio::runtime::Handle;
 
 const MORE: &str = "\
 Examples:
@@ -27,6 +26,7 @@ Examples:
   chinwag import history.ndjson --data ./elsewhere
 
 One JSON object a line, each message with its seq, ts, key and what became of it since; docs/BACKUP.md describes them.
+Where a server has the store, the server writes it, as it is at one moment, and goes on.
 Exit codes: 0 done, 1 failed, 2 the store can't be opened.";
 
 #[derive(Debug, Args)]
@@ -39,55 +39,44 @@ pub(super) struct ExportArgs {
     data: DataArgs,
 }
 
-pub(super) fn run(args: &ExportArgs) -> Result<(), CliError> {
-    export(&args.out, &args.data, None)
+pub(super) async fn run(args: &ExportArgs) -> Result<(), CliError> {
+    export(&args.out, &args.data, None).await
 }
 
 /// Writes the history of all chats, or of a user's.
-pub(super) fn export(out: &std::path::Path, data: &DataArgs, user: Option<&UserId>) -> Result<(), CliError> {
-    let store = Maintenance::open(&data.directory()?, Arc::new(SystemClock::default()))
-        .map_err(|error| CliError::Usage(why_not_opened(&error)))?;
-    let messages = Target::new(out)?.write(|out| write(&store, user, out))?;
-    tell(&format!("{messages} messages"));
-    Ok(())
-}
-
-enum Failed {
-    Output(io::Error),
-    Store(StoreError),
-}
-
-impl From<StoreError> for Failed {
-    fn from(error: StoreError) -> Self {
-        Self::Store(error)
+pub(super) async fn export(out: &Path, data: &DataArgs, user: Option<&UserId>) -> Result<(), CliError> {
+    let target = Target::new(out)?;
+    let data = data.directory()?;
+    match Maintenance::open(&data, Arc::new(SystemClock::default())) {
+        Ok(store) => {
+            let messages = target.write(|out| write(&store, user, out))?;
+            tell(&format!("{messages} messages"));
+            Ok(())
+        }
+        Err(OpenError::Locked(_)) => {
+            let query = user.map_or(String::new(), |user| {
+                format!("?user={}", utf8_percent_encode(user.as_str(), NON_ALPHANUMERIC))
+            });
+            let answer = admin::ask(&data, &format!("/export{query}")).await?;
+            let runtime = Handle::current();
+            tokio::task::block_in_place(|| target.write(|out| runtime.block_on(admin::pour(answer, out))))
+        }
+        Err(error) => Err(CliError::Usage(why_not_opened(&error))),
     }
 }
 
 fn write(store: &Maintenance, user: Option<&UserId>, out: &mut dyn Write) -> Result<u64, CliError> {
     const TELL_EVERY_MESSAGES: u64 = 1_000;
     let bar = bar_of_rows();
-    let mut messages = 0_u64;
-    out.write_all(&encode_archive_head())?;
-    let written = store.export(user, &mut |piece| {
-        let line = match piece {
-            Piece::Message(message) => {
-                messages += 1;
-                if messages.is_multiple_of(TELL_EVERY_MESSAGES) {
-                    bar.set_length(store.messages_estimate().max(messages));
-                    bar.set_position(messages);
-                }
-                encode_archive_message(&message)
-            }
-            Piece::Markers(chat, markers) => encode_archive_markers(&chat, &markers),
-        };
-        out.write_all(&line).map_err(Failed::Output)
+    let written = write_export(store, user, out, &mut |messages| {
+        if messages.is_multiple_of(TELL_EVERY_MESSAGES) {
+            bar.set_length(store.messages_estimate().max(messages));
+            bar.set_position(messages);
+        }
     });
     bar.finish_and_clear();
-    match written {
-        Ok(_) => {}
-        Err(Failed::Output(error)) => return Err(error.into()),
-        Err(Failed::Store(error)) => return Err(CliError::Refused(error.to_string())),
-    }
-    out.write_all(&encode_archive_end(messages))?;
-    Ok(messages)
+    written.map_err(|error| match error {
+        ExportError::Output(error) => error.into(),
+        ExportError::Store(error) => CliError::Refused(error.to_string()),
+    })
 }

@@ -2,6 +2,7 @@
 //!
 //! Exit codes: 0 done, 1 the server refused or problems were found, 2 wrong use or it could not start.
 
+mod admin;
 mod backup;
 mod bench;
 mod chat;
@@ -22,6 +23,7 @@ mod serve;
 mod tail;
 mod time;
 mod token;
+mod user;
 
 use crate::config::{Config, ConfigError, Flags, SERVER_VARIABLE, TOKEN_VARIABLE};
 use chinwag_client::ClientError;
@@ -81,6 +83,8 @@ enum Command {
     Key(key::KeyArgs),
     /// Make a token for trials.
     Token(token::TokenArgs),
+    /// Work on what the store holds of one user.
+    User(user::UserArgs),
     /// Measure a server, and verify what it stored.
     Bench(bench::BenchArgs),
     /// Ask a server whether it is ready.
@@ -188,13 +192,14 @@ pub async fn run() -> ExitCode {
         Command::Pull(args) => pull::run(args).await,
         Command::Chat(args) => chat::run(args).await,
         Command::Tail(args) => tail::run(args).await,
-        Command::Check(args) => check::run(&args),
-        Command::Backup(args) => backup::run(&args),
+        Command::Check(args) => check::run(&args).await,
+        Command::Backup(args) => backup::run(&args).await,
         Command::Restore(args) => restore::run(&args),
-        Command::Export(args) => export::run(&args),
+        Command::Export(args) => export::run(&args).await,
         Command::Import(args) => import::run(&args),
         Command::Key(args) => key::run(args).await,
         Command::Token(args) => token::run(&args),
+        Command::User(args) => user::run(&args).await,
         Command::Bench(args) => bench::run(args).await,
         Command::Health(args) => health::run(&args).await,
         Command::Config(args) => config::run(&args),

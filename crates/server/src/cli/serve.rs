@@ -2,6 +2,7 @@
 
 use super::{CliError, door, load};
 use crate::{
+    admin,
     config::{Flags, Settings},
     http::{self, App},
     hub,
@@ -51,6 +52,13 @@ pub(super) async fn run(flags: &Flags) -> Result<(), CliError> {
     // Before the store, whose opening may take long: the first process of a container ignores what it does not handle.
     let shutdown = on_signals().map_err(|error| cannot("signals", error))?;
     let store = open_store(&settings, shutdown.clone()).await?;
+    match admin::bind(&settings.data) {
+        Ok(listener) => drop(tokio::spawn(admin::serve(listener, store.maintenance(), shutdown.clone()))),
+        Err(error) => tracing::warn!(
+            "no backup or check while the server runs: {}: {error}",
+            admin::socket_path(&settings.data).display()
+        ),
+    }
     let data = std::path::absolute(&settings.data).unwrap_or_else(|_| settings.data.clone());
     let store = Arc::new(store);
     let door = door::hang(keys, store.clone(), clock.clone()).await?;

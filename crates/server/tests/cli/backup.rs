@@ -27,7 +27,7 @@ fn exported(directory: &Path, data: &str) -> String {
 fn a_store_goes_into_a_backup_and_comes_back() {
     let dir = store(500);
     let done = run(&mut chinwag(dir.path(), ["backup", "full"])).expect(0);
-    done.says("rows in");
+    done.says("500 messages in");
     let checked = run(&mut chinwag(dir.path(), ["check", "full"])).expect(0).out;
     for line in ["holds     everything", "messages  500", "chats     100", "problems  none"] {
         assert!(checked.contains(line), "{checked}");
@@ -166,4 +166,63 @@ fn an_import_that_is_killed_goes_on() {
     let again = run(import.arg(&history).args(["--data", "into"])).expect(0).out;
     assert!(again.contains("added     0") && again.contains("there     30000"), "{again}");
     drop(run_with(&mut chinwag(dir.path(), ["check", "--data", "into"]), "").expect(0));
+}
+
+/// A running server gives backups and is checked while it takes sends; each backup is whole, and all that was acknowledged
+/// before it is in it.
+#[test]
+fn a_running_server_is_backed_up_and_checked_through_its_socket() {
+    let server = Server::start_in(store(2_000), |_| {});
+    let directory = server.directory.path();
+    let mut sender =
+        Running::start(server.client(["chat", "a:live", "--as", "a"]).stdin(std::process::Stdio::piped()));
+    let mut files = Vec::new();
+    for round in 0..4 {
+        let text = format!("before {round}");
+        run(&mut server.client(["send", "a:b1", &text, "--as", "a"])).expect(0);
+        for n in 0..50 {
+            sender.say(&format!("line {round} {n}\n"));
+        }
+        let name = format!("backup{round}");
+        let mut backup = chinwag(directory, ["backup", &name]);
+        if round > 0 {
+            backup.args(["--since", &format!("backup{}", round - 1)]);
+        }
+        run(&mut backup).expect(0).says("everything");
+        files.push(name);
+        let data = format!("restored{round}");
+        let mut restore = chinwag(directory, ["restore"]);
+        run(restore.args(&files).args(["--data", &data])).expect(0);
+        let history = exported(directory, &data);
+        assert!(history.contains(&format!("\"{text}\"")), "what was acknowledged before it is in it");
+        let checked = run(&mut chinwag(directory, ["check"])).expect(0).out;
+        assert!(checked.contains("problems  none"), "{checked}");
+    }
+    run(&mut chinwag(directory, ["check", "--data", "restored3"])).expect(0);
+    run(&mut chinwag(directory, ["backup", "no", "--since", "7"]))
+        .expect(1)
+        .says("no longer reaches back that far");
+    assert!(!directory.join("no").exists());
+    let socket = fs::metadata(directory.join("chinwag-data/admin.sock")).expect("there").permissions();
+    assert_eq!(std::os::unix::fs::PermissionsExt::mode(&socket) & 0o777, 0o600);
+    drop(sender);
+
+    // The server is killed in the middle: no file.
+    let mut backup = chinwag(directory, ["backup", "cut", "--limit-mib-s", "1"]);
+    let backup = Running::start(&mut backup);
+    wait_for(directory, ".cut.part");
+    server.running.signal(Signal::KILL);
+    let ended = backup.end();
+    assert!(ended.code == Some(1) && !directory.join("cut").exists(), "{ended}");
+    // A socket that a dead server left is no hindrance.
+    run(&mut chinwag(directory, ["check"])).expect(0);
+}
+
+/// Waits until a file is there, under the watchdog.
+fn wait_for(directory: &Path, name: &str) {
+    let begin = std::time::Instant::now();
+    while !directory.join(name).exists() {
+        assert!(begin.elapsed() < std::time::Duration::from_mins(1), "waited for {name}");
+        std::thread::yield_now();
+    }
 }

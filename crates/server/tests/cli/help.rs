@@ -18,6 +18,7 @@ fn help_of_each_command() {
         "restore",
         "export",
         "import",
+        "user",
         "bench",
         "health",
         "config",

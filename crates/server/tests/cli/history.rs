@@ -112,3 +112,26 @@ fn an_export_keeps_everything_and_a_bad_line_is_named() {
         run(&mut server.client(["send", "apple:banana", "two", "--as", "apple", "--key", "k2", "--json"]));
     assert!(again.out.contains("\"seq\":2"), "{again}");
 }
+
+#[test]
+fn a_users_chats_are_exported_alone_also_from_a_running_server() {
+    let server = Server::start();
+    for (chat, sender) in
+        [("apple:émile", "apple"), ("apple:émile", "émile"), ("apple:pear", "pear"), ("émile:émile", "émile")]
+    {
+        run(&mut server.client(["send", chat, "hello", "--as", sender])).expect(0);
+    }
+    let of = |directory: &Path, user: &str| {
+        run(&mut chinwag(directory, ["user", "export", user, "-"])).expect(0).out
+    };
+    let live = of(server.directory.path(), "émile");
+    let all = export(server.directory.path());
+    assert_eq!(all.lines().count(), 6, "{all}");
+    assert_eq!(live.lines().count(), 5, "{live}");
+    assert!(!live.contains("pear"), "{live}");
+    run(&mut chinwag(server.directory.path(), ["user", "export", "a:b", "-"])).expect(2).says("user: ");
+    let (_, dir) = server.stop();
+    assert_eq!(of(dir.path(), "émile"), live);
+    assert_eq!(export(dir.path()), all);
+    assert_eq!(of(dir.path(), "nobody").lines().count(), 2);
+}

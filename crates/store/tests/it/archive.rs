@@ -1,7 +1,7 @@
 //! History out of one store and into another.
 
 use crate::backends::Embedded;
-use chinwag_model::{Chat, Direction, ManualClock, MarkerKind, Message, Seq, Side, Ts};
+use chinwag_model::{Chat, Direction, ManualClock, MarkerKind, Message, Revision, SendKey, Seq, Side, Ts};
 use chinwag_store::{
     Store, StoreError,
     contract::{START, draft, inbox, keyed, mark, query},
@@ -258,4 +258,37 @@ async fn the_keys_of_the_last_day_are_known_after_an_import() {
     let sent = |key| store.append(keyed("a:b", "a", key, key));
     assert!(sent("new").await.expect("answered").replayed);
     assert!(!sent("old").await.expect("answered").replayed);
+}
+
+/// A later state of a message is taken, an earlier one is not, and another of the same time is refused.
+#[tokio::test(flavor = "multi_thread")]
+async fn of_two_states_of_a_message_the_later_stays() {
+    let backend = Embedded::new();
+    let keyed = Imported { key: Some(SendKey::parse("k").expect("a key")), ..message("a:b", 1, 100) };
+    let revised = |ts, text: &str, unsent: bool| Imported {
+        text: text.into(),
+        revision: Some(Box::new(Revision {
+            ts: Ts(ts),
+            edited_ts: (!unsent).then_some(Ts(ts)),
+            unsent,
+            reactions: Vec::new(),
+            first_digest: Some([7; 16]),
+        })),
+        ..keyed.clone()
+    };
+    let mut importer = Importer::open(backend.path(), &*clock()).expect("opened");
+    let mut import = |imported: &Imported| importer.message(imported.clone());
+    assert_eq!(import(&keyed).expect("new"), Fate::Added);
+    assert_eq!(import(&revised(200, "edited", false)).expect("later"), Fate::Revised);
+    assert_eq!(import(&keyed).expect("earlier"), Fate::There);
+    assert_eq!(import(&revised(200, "edited", false)).expect("the same"), Fate::There);
+    let error = import(&revised(200, "other", false)).expect_err("of the same time");
+    assert!(matches!(error, ImportError::Refused { field: "text", .. }), "{error}");
+    assert_eq!(import(&revised(300, "", true)).expect("later"), Fate::Revised);
+    assert_eq!(importer.message(message("a:b", 2, 400)).expect("new"), Fate::Added);
+    importer.finish().expect("finished");
+    assert_eq!(check(backend.path(), &mut |_| {}).expect("checked").problems, Vec::<String>::new());
+    let pieces = exported(backend.path());
+    let Some(Piece::Message(first)) = pieces.first() else { panic!("{pieces:?}") };
+    assert_eq!(imported(first), revised(300, "", true));
 }

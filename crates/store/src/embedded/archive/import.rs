@@ -10,7 +10,7 @@ use crate::embedded::{
     follower::{self, write_heads},
     head::{Head, encode_derived, encode_head, encode_standing},
     layout::Layout,
-    migrate, reader, record,
+    migrate, reader, rebuild, record,
     tables::Tables,
 };
 use bytes::BytesMut;
@@ -84,8 +84,10 @@ pub struct Importer {
     latest_allowed: Ts,
     /// The newest row of the change log, and the latest time that the store holds.
     newest: Option<Change>,
-    /// Whether this is the first batch.
+    /// Whether a batch was written.
     began: bool,
+    /// Whether any message was revised, here or where it comes from: what is derived of revisions is derived anew then.
+    revised: bool,
     /// The chat at hand.
     chat: Option<Current>,
     batch: Batch,
@@ -130,7 +132,16 @@ impl Importer {
         let newest = newest(&tables)?;
         let jump_us = u64::try_from(CLOCK_JUMP_MAX.as_micros()).unwrap_or(u64::MAX);
         let latest_allowed = Ts(clock.read().wall.0.saturating_add(jump_us));
-        Ok(Self { tables, layout, latest_allowed, newest, began: false, chat: None, batch: Batch::default() })
+        Ok(Self {
+            tables,
+            layout,
+            latest_allowed,
+            newest,
+            began: false,
+            revised: false,
+            chat: None,
+            batch: Batch::default(),
+        })
     }
 
     /// Takes a message.
@@ -142,6 +153,7 @@ impl Importer {
         if changed > self.latest_allowed {
             return Err(refused("ts", "the time is more than an hour ahead of this machine's clock"));
         }
+        self.revised |= imported.revision.is_some();
         let last = self.turn_to(&imported.chat)?.head.last;
         if imported.seq <= last {
             return self.compare(imported);
@@ -211,6 +223,9 @@ impl Importer {
     /// [`ImportError::Store`].
     pub fn finish(mut self) -> Result<(), ImportError> {
         self.flush()?;
+        if self.revised {
+            rebuild::inbox(&self.tables).map_err(ImportError::Store)?;
+        }
         self.tables.sync().map_err(|error| engine(&error))
     }
 
