@@ -196,6 +196,7 @@ impl Layout {
 
     /// Ends a restore: the store may be opened.
     pub(super) fn finish(&self) -> Result<(), OpenError> {
+        settle_names(&self.root)?;
         write_format(&self.root, State::Ready, self.epoch)
     }
 
