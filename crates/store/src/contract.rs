@@ -1,9 +1,11 @@
 //! What every store must do, as tests that each backend runs: see [`contract_tests!`](crate::contract_tests).
 
 mod feed;
+mod keys;
 mod revise;
 
 pub use feed::*;
+pub use keys::*;
 pub use revise::*;
 
 use crate::{Appended, Store, StoreError};

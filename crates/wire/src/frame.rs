@@ -1,4 +1,5 @@
 use crate::{
+    auth::AuthRequest,
     encode::write_number,
     fields::{Fields, missing},
     inbox::InboxRequest,
@@ -42,6 +43,8 @@ pub enum Op<'a> {
     Typing(TypingRequest<'a>),
     /// `presence`
     Presence(PresenceRequest),
+    /// `auth`
+    Auth(AuthRequest<'a>),
 }
 
 /// Why a frame is no request.
@@ -88,10 +91,11 @@ impl<'a> Op<'a> {
             "react" => Self::React(ReactRequest::parse_json(frame)?),
             "typing" => Self::Typing(TypingRequest::parse_json(frame)?),
             "presence" => Self::Presence(PresenceRequest::parse_json(frame)?),
+            "auth" => Self::Auth(AuthRequest::parse_json(frame)?),
             _ => {
                 return Err(Invalid::new(
                     "op",
-                    "op must be send, pull, chats, read, delivered, edit, unsend, react, typing or presence",
+                    "op must be send, pull, chats, read, delivered, edit, unsend, react, typing, presence or auth",
                 ));
             }
         })

@@ -121,7 +121,7 @@ impl Sender {
     /// Equal ones, unlike ones, long ones.
     fn text(&mut self, number: usize) -> String {
         match self.random.below(20) {
-            0 => "🥝 kiwi ".repeat(1 + usize::try_from(self.random.below(1000)).expect("small")),
+            0 => "🥝 kiwi ".repeat(1 + usize::try_from(self.random.below(1638)).expect("small")),
             1..=9 => "the same".into(),
             _ => format!("{}.{number}: {:x} — ça va? 👍🏽", self.name, self.random.next()),
         }

@@ -9,8 +9,9 @@ mod actor;
 mod child;
 #[path = "../feed/connection.rs"]
 mod connection;
+mod cuts;
 mod disk;
-mod faulty_disk;
+mod faults;
 mod feed;
 mod feed_memory;
 #[expect(dead_code, reason = "the tests of the feed need more of it")]
@@ -23,7 +24,6 @@ mod io_error;
 mod kill;
 mod ledger;
 mod load;
-mod power;
 mod random;
 mod readme;
 mod small_disk;
@@ -32,6 +32,7 @@ mod stop;
 #[path = "../feed/stream.rs"]
 mod stream;
 mod texts;
+mod volatile;
 #[path = "../feed/watch.rs"]
 mod watch;
 mod watchdog;

@@ -20,6 +20,7 @@ mod feed;
 mod follower;
 mod head;
 mod journal;
+mod keys;
 mod layout;
 mod life;
 mod maintenance;
@@ -103,6 +104,7 @@ struct Inner {
     /// Of the hashes of keys in memory.
     seed: u64,
     layout: Layout,
+    keys: keys::KeyFile,
 }
 
 impl EmbeddedStore {

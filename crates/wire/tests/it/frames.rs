@@ -23,6 +23,7 @@ fn every_verb_comes_up() {
             ),
             Op::Typing(typing) => format!("{} typing {} {}", frame.id, typing.chat, typing.user),
             Op::Presence(presence) => format!("{} presence {:?}", frame.id, presence.users),
+            Op::Auth(auth) => format!("{} auth {} {auth:?}", frame.id, auth.token),
         }
     };
     for (frame, expected) in [
@@ -39,6 +40,7 @@ fn every_verb_comes_up() {
             "8 react a:b 4 b ! true",
         ),
         (r#"{"id":5,"op":"typing","chat":"a:b","user":"a"}"#, "5 typing a:b a"),
+        (r#"{"id":6,"op":"auth","token":"t.o.k"}"#, "6 auth t.o.k AuthRequest"),
         (
             r#"{"id":9007199254740991,"\u006fp":"pr\u0065sence","user":["a","b"]}"#,
             "9007199254740991 presence [\"a\", \"b\"]",
