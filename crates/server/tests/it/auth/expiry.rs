@@ -24,7 +24,7 @@ async fn open(guarded: &Guarded, token: &str) -> Socket {
 
 /// Good until this many seconds from the start.
 fn until(seconds: u64) -> String {
-    sign(&claims_but("apple", json!({"exp": super::NOW_S + seconds})))
+    sign(&claims_but("apple", &json!({"exp": super::NOW_S + seconds})))
 }
 
 #[tokio::test]

@@ -213,7 +213,7 @@ async fn a_key_that_was_taken_off_the_set_is_forgotten_within_the_hour() {
     let source = Some(Source::Url(url));
     let guarded =
         Guarded::with(KeySet::open(None, None, source, clock.clone()).await.expect("a set"), clock).await;
-    let lasting = super::claims_but("apple", json!({"exp": super::NOW_S + 9_000}));
+    let lasting = super::claims_but("apple", &json!({"exp": super::NOW_S + 9_000}));
     let token = one.sign(Some("one"), &lasting).expect("signed");
     assert_eq!(answer(&guarded, &token).await, served());
     publish.send_replace(json!({"keys": [two_jwk]}).to_string());

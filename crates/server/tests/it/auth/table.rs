@@ -100,7 +100,7 @@ async fn everyone(guarded: &Guarded) -> Vec<(&'static str, Option<String>, Who)>
     assert!(guarded.api_keys.revoke(&revoked.id, super::NOW).await.expect("revoked"));
     let unknown = KeyId::parse("zzzzzzzzzzzzzzzz").expect("an id");
     let act = guarded.key(Scope::Act).await;
-    let signed = |change| Some(bearer(&sign(&claims_but("apple", change))));
+    let signed = |change| Some(bearer(&sign(&claims_but("apple", &change))));
     vec![
         ("nobody", None, Who::Nobody("token_missing")),
         ("another scheme", Some("Authorization: Basic YTpi".into()), invalid),
