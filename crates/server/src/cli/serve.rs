@@ -1,6 +1,6 @@
 //! `chinwag serve`: settings, socket, store, in this order, and then the server's life.
 
-use super::{CliError, load};
+use super::{CliError, door, load};
 use crate::{
     admin,
     config::{Flags, Settings},
@@ -43,6 +43,8 @@ pub(super) async fn run(flags: &Flags) -> Result<(), CliError> {
         tracing::warn!("{warning}");
     }
     raise_descriptors(settings.connections_max);
+    let clock = Arc::new(SystemClock::default());
+    let keys = door::read(&settings, clock.clone()).await?;
     let cannot = |what: &str, error: io::Error| CliError::Usage(format!("{what}: {error}"));
     // The socket before the store: two servers by mistake then clash on what is quick to explain.
     let listener = bind(settings.listen)?;
@@ -58,9 +60,10 @@ pub(super) async fn run(flags: &Flags) -> Result<(), CliError> {
         ),
     }
     let data = std::path::absolute(&settings.data).unwrap_or_else(|_| settings.data.clone());
-    let clock = Arc::new(SystemClock::default());
-    let service = Service::new(Arc::new(store), Arc::new(LocalBus::default()), clock, hub_options(&settings));
-    let app = App::new(service, http_options(&settings));
+    let store = Arc::new(store);
+    let door = door::hang(keys, store.clone(), clock.clone()).await?;
+    let service = Service::new(store, Arc::new(LocalBus::default()), clock, hub_options(&settings));
+    let app = App::guarded(service, door, http_options(&settings));
     tracing::info!(
         data = %data.display(),
         version = env!("CARGO_PKG_VERSION"),

@@ -3,6 +3,7 @@
 //! ```text
 //! LOCK     locked by the process that has the store open
 //! FORMAT   text: the format's version, the store's epoch, whether the creation was finished
+//! KEYS     the API keys, where there are any; see `keys`
 //! db/      fjall's
 //! ```
 //! `FORMAT` is written beside fjall rather than in it, since it must be read before fjall touches a file.
@@ -195,6 +196,7 @@ impl Layout {
 
     /// Ends a restore: the store may be opened.
     pub(super) fn finish(&self) -> Result<(), OpenError> {
+        settle_names(&self.root)?;
         write_format(&self.root, State::Ready, self.epoch)
     }
 
