@@ -1,14 +1,24 @@
 //! `chinwag key`
 
-use super::{CliError, output::Output, place::DataArgs, serve::why_not_opened, time::utc};
-use crate::identity::{ApiKeys, NewKey};
-use chinwag_model::{Clock, KeyId, Scope, SystemClock};
+use super::{
+    CliError, admin,
+    output::{Output, escaped},
+    place::DataArgs,
+    serve::why_not_opened,
+    time::utc,
+};
+use crate::{
+    admin::write_keys,
+    identity::{ApiKeys, NewKey},
+};
+use chinwag_model::{Clock, KeyId, Scope, SystemClock, Ts};
 use chinwag_store::{
     Store as _, StoreError,
-    embedded::{EmbeddedStore, Options},
+    embedded::{EmbeddedStore, OpenError, Options},
 };
 use clap::{Args, Subcommand, ValueEnum};
-use std::sync::Arc;
+use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
+use std::{fmt::Write as _, path::Path, sync::Arc};
 
 const MORE: &str = "\
 An API key is for your application's own back end, never for a browser or a phone. It goes into the header \
@@ -16,7 +26,7 @@ An API key is for your application's own back end, never for a browser or a phon
 
 Scopes: read sees what any user sees; act also acts for any user; admin also acts over all users.
 
-It opens the data directory itself, so no server may have it open.";
+It talks to the server that has the data directory open, over the socket in it, and opens the directory itself where none has.";
 
 #[derive(Debug, Args)]
 #[command(after_help = MORE)]
@@ -75,44 +85,82 @@ fn name(name: &str) -> Result<String, &'static str> {
 }
 
 pub(super) async fn run(args: KeyArgs) -> Result<(), CliError> {
-    let clock = Arc::new(SystemClock::default());
     let (What::Create { data, .. } | What::List { data } | What::Revoke { data, .. }) = &args.what;
-    let store = EmbeddedStore::open(&data.directory()?, &Options::default(), clock.clone());
-    let store = Arc::new(store.map_err(|error| CliError::Usage(why_not_opened(&error)))?);
-    let failed = |error: StoreError| CliError::Refused(format!("the API keys: {error}"));
-    let keys = ApiKeys::open(store.clone()).await.map_err(failed)?;
-    let now = clock.read().wall;
-    match args.what {
-        What::Create { scope, name, .. } => {
-            let NewKey { id, secret } = keys.create(&name, scope.into(), now).await.map_err(failed)?;
-            super::output::tell(&format!(
-                "made the key {id}; it is shown this once, and only its hash is kept"
-            ));
-            Output::new().bytes(format!("{secret}\n").as_bytes())?;
+    let data = data.directory()?;
+    let clock = Arc::new(SystemClock::default());
+    match EmbeddedStore::open(&data, &Options::default(), clock.clone()) {
+        Ok(store) => {
+            let store = Arc::new(store);
+            let keys = ApiKeys::open(store.clone()).await.map_err(|error| failed(&error))?;
+            work(args.what, &keys, clock.read().wall).await?;
+            store.close().await.map_err(|error| failed(&error))
         }
-        What::List { .. } => {
-            let mut lines = String::new();
-            for key in keys.list().await.map_err(failed)? {
-                let revoked =
-                    key.revoked.map_or_else(String::new, |ts| format!("  revoked {}", utc(ts.0 / 1_000_000)));
-                let line = format!(
-                    "{}  {:5}  {}  {}{revoked}\n",
-                    key.id,
-                    key.scope.as_str(),
-                    utc(key.created.0 / 1_000_000),
-                    key.name
-                );
-                lines.push_str(&line);
-            }
-            Output::new().bytes(lines.as_bytes())?;
-        }
-        What::Revoke { id, .. } => {
-            if !keys.revoke(&id, now).await.map_err(failed)? {
-                return Err(CliError::Refused(format!(
-                    "there is no key {id}; `chinwag key list` lists them"
-                )));
-            }
-        }
+        Err(OpenError::Locked(_)) => ask(args.what, &data).await,
+        Err(error) => Err(CliError::Usage(why_not_opened(&error))),
     }
-    store.close().await.map_err(failed)
+}
+
+fn failed(error: &StoreError) -> CliError {
+    CliError::Refused(format!("the API keys: {error}"))
+}
+
+/// On a store that no server has open.
+async fn work(what: What, keys: &ApiKeys, now: Ts) -> Result<(), CliError> {
+    match what {
+        What::Create { scope, name, .. } => {
+            let made = keys.create(&name, scope.into(), now).await;
+            let NewKey { id, secret } = made.map_err(|error| failed(&error))?;
+            show_new(id.as_str(), &secret)
+        }
+        What::List { .. } => show_all(&write_keys(&keys.list().await.map_err(|error| failed(&error))?)),
+        What::Revoke { id, .. } => match keys.revoke(&id, now).await {
+            Ok(true) => Ok(()),
+            Ok(false) => {
+                Err(CliError::Refused(format!("there is no key {id}; `chinwag key list` lists them")))
+            }
+            Err(error) => Err(failed(&error)),
+        },
+    }
+}
+
+/// Asks the server that has it open.
+async fn ask(what: What, data: &Path) -> Result<(), CliError> {
+    match what {
+        What::Create { scope, name, .. } => {
+            let name = utf8_percent_encode(&name, NON_ALPHANUMERIC);
+            let path = format!("/keys?scope={}&name={name}", Scope::from(scope).as_str());
+            let made = admin::all(admin::tell(data, &path).await?).await?;
+            let (id, secret) = made.trim_end().split_once(' ').ok_or_else(not_understood)?;
+            show_new(id, secret)
+        }
+        What::List { .. } => show_all(&admin::all(admin::ask(data, "/keys").await?).await?),
+        What::Revoke { id, .. } => admin::tell(data, &format!("/keys/revoke?id={id}")).await.map(drop),
+    }
+}
+
+fn not_understood() -> CliError {
+    CliError::Refused("the server's answer is not understood".into())
+}
+
+fn show_new(id: &str, secret: &str) -> Result<(), CliError> {
+    super::output::tell(&format!("made the key {id}; it is shown this once, and only its hash is kept"));
+    Output::new().bytes(format!("{secret}\n").as_bytes())
+}
+
+/// Shows the lines of [`write_keys`] to people.
+fn show_all(lines: &str) -> Result<(), CliError> {
+    let mut text = String::new();
+    for line in lines.lines() {
+        let (id, scope, created, revoked, name) = parts(line).ok_or_else(not_understood)?;
+        let date = |us: &str| us.parse::<u64>().map(|us| utc(us / 1_000_000)).map_err(|_| not_understood());
+        let revoked = if revoked == "-" { String::new() } else { format!("  revoked {}", date(revoked)?) };
+        writeln!(text, "{id}  {scope:5}  {}  {}{revoked}", date(created)?, escaped(name))
+            .expect("a string takes all");
+    }
+    Output::new().bytes(text.as_bytes())
+}
+
+fn parts(line: &str) -> Option<(&str, &str, &str, &str, &str)> {
+    let mut words = line.splitn(5, ' ');
+    Some((words.next()?, words.next()?, words.next()?, words.next()?, words.next()?))
 }

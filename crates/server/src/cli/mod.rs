@@ -24,6 +24,7 @@ mod serve;
 mod tail;
 mod time;
 mod token;
+mod torture;
 mod user;
 
 use crate::config::{Config, ConfigError, Flags, SERVER_VARIABLE, TOKEN_VARIABLE};
@@ -94,6 +95,8 @@ enum Command {
     User(user::UserArgs),
     /// Measure a server, and verify what it stored.
     Bench(bench::BenchArgs),
+    /// Torment a server of its own, and judge whether every promise held.
+    Torture(torture::TortureArgs),
     /// Ask a server whether it is ready.
     Health(health::HealthArgs),
     /// Print the settings in force and where each came from.
@@ -211,6 +214,7 @@ pub async fn run() -> ExitCode {
         Command::Token(args) => token::run(&args),
         Command::User(args) => user::run(&args).await,
         Command::Bench(args) => bench::run(args).await,
+        Command::Torture(args) => torture::run(&args),
         Command::Health(args) => health::run(&args).await,
         Command::Config(args) => config::run(&args),
         Command::Completions { shell } => completions(shell),

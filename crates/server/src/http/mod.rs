@@ -24,9 +24,14 @@ pub use content::Content;
 pub use lifeline::Lifeline;
 pub(crate) use reply::Refusal;
 
-use crate::{hub::Identity, identity::Door, service::Service, ws};
+use crate::{
+    hub::Identity,
+    identity::{ApiKeys, Door},
+    service::Service,
+    ws,
+};
 use body::Inbound;
-use chinwag_model::{KeyId, MarkerKind};
+use chinwag_model::{KeyId, MarkerKind, Ts};
 use chinwag_store::{Store, StoreError};
 use chinwag_wire::ProblemCode;
 use futures_util::FutureExt;
@@ -114,6 +119,16 @@ impl App {
     /// The store that it stands on.
     pub fn store(&self) -> &Arc<dyn Store> {
         self.shared.service.store()
+    }
+
+    /// The API keys; `None` in an open server.
+    pub fn api_keys(&self) -> Option<&ApiKeys> {
+        self.shared.door.api_keys()
+    }
+
+    /// What the wall clock says.
+    pub fn now(&self) -> Ts {
+        self.shared.service.now()
     }
 
     /// Revokes an API key and ends all that was opened with it, at once; whether there was such a key.

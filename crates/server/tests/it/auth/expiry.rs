@@ -24,7 +24,7 @@ async fn open(guarded: &Guarded, token: &str) -> Socket {
 
 /// Good until this many seconds from the start.
 fn until(seconds: u64) -> String {
-    sign(&claims_but("apple", json!({"exp": super::NOW_S + seconds})))
+    sign(&claims_but("apple", &json!({"exp": super::NOW_S + seconds})))
 }
 
 #[tokio::test]
@@ -51,7 +51,7 @@ async fn each_stream_ends_at_exp() {
 
     // In its leeway a token still opens, until the leeway's end.
     let mut late = open(&guarded, &short).await;
-    guarded.clock.advance(Duration::from_secs(60));
+    guarded.clock.advance(Duration::from_mins(1));
     assert_eq!(within("the end of the leeway", late.closed()).await, 4401);
     guarded.server.stop_with(lasting).await;
 }
@@ -74,7 +74,7 @@ async fn a_new_token_of_the_same_user_lets_a_websocket_live_on() {
     let renewed = socket.ask(auth(&until(100))).await;
     assert_eq!(renewed["status"], 200, "{renewed}");
     assert_eq!(renewed["body"]["until"], (super::NOW_S + 100) * 1_000_000);
-    guarded.clock.advance(Duration::from_secs(60));
+    guarded.clock.advance(Duration::from_mins(1));
     // Past the first token's end; a second session that ends now shows that ends are looked at.
     let mut witness = open(&guarded, &until(70)).await;
     guarded.clock.advance(Duration::from_secs(11));

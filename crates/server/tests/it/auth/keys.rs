@@ -118,12 +118,12 @@ async fn a_public_key_of_each_kind_in_pem() {
 #[tokio::test]
 async fn a_key_set_in_a_file_names_its_keys() {
     let (ed, ed_jwk) = ed25519("d");
-    let (ec, ec_jwk, _) = p256("e");
+    let (ec, p256_jwk, _) = p256("e");
     let (other, _) = ed25519("d");
     let rsa = SigningKey::of_pem(RSA).expect("a key");
     let symmetric = json!({"kty": "oct", "kid": "s", "k": text(&[1; 32])});
     let encrypting = json!({"kty": "OKP", "crv": "X25519", "kid": "x", "x": text(&[1; 32])});
-    let set = json!({"keys": [symmetric, encrypting, ed_jwk, ec_jwk, rsa_jwk("r")]});
+    let set = json!({"keys": [symmetric, encrypting, ed_jwk, p256_jwk, rsa_jwk("r")]});
     let dir = tempfile::tempdir().expect("a directory");
     let path = dir.path().join("jwks.json");
     std::fs::write(&path, set.to_string()).expect("written");
@@ -213,7 +213,7 @@ async fn a_key_that_was_taken_off_the_set_is_forgotten_within_the_hour() {
     let source = Some(Source::Url(url));
     let guarded =
         Guarded::with(KeySet::open(None, None, source, clock.clone()).await.expect("a set"), clock).await;
-    let lasting = super::claims_but("apple", json!({"exp": super::NOW_S + 9_000}));
+    let lasting = super::claims_but("apple", &json!({"exp": super::NOW_S + 9_000}));
     let token = one.sign(Some("one"), &lasting).expect("signed");
     assert_eq!(answer(&guarded, &token).await, served());
     publish.send_replace(json!({"keys": [two_jwk]}).to_string());

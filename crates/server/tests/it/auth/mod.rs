@@ -51,7 +51,7 @@ fn claims(sub: &str) -> Value {
 }
 
 /// The same with some changed; `null` takes one away.
-fn claims_but(sub: &str, change: Value) -> Value {
+fn claims_but(sub: &str, change: &Value) -> Value {
     let mut claims = claims(sub);
     for (name, value) in change.as_object().expect("an object") {
         claims[name] = value.clone();

@@ -68,14 +68,17 @@ enum Who {
 
 /// The code of the refusal; `None` where it is served.
 fn expected(who: Who, needs: Needs) -> Option<&'static str> {
-    match (who, needs) {
-        (Who::Nobody(code), _) => Some(code),
-        (Who::Apple, _) | (Who::Peer | Who::Stranger, Needs::Anyone | Needs::User) => None,
-        (Who::Peer, Needs::Member) => None,
-        (Who::Stranger, Needs::Member) => Some("not_a_member"),
-        (Who::Peer | Who::Stranger, Needs::Self_ | Needs::Own) => Some("not_allowed"),
-        (Who::Key(_), Needs::User) | (Who::Key(Scope::Read), Needs::Self_) => Some("not_allowed"),
-        (Who::Key(_), _) => None,
+    let stranger = matches!(who, Who::Peer | Who::Stranger);
+    let denied = match needs {
+        Needs::Member if who == Who::Stranger => return Some("not_a_member"),
+        Needs::Self_ => stranger || who == Who::Key(Scope::Read),
+        Needs::Own => stranger,
+        Needs::User => matches!(who, Who::Key(_)),
+        Needs::Member | Needs::Anyone => false,
+    };
+    match who {
+        Who::Nobody(code) => Some(code),
+        _ => denied.then_some("not_allowed"),
     }
 }
 
@@ -97,7 +100,7 @@ async fn everyone(guarded: &Guarded) -> Vec<(&'static str, Option<String>, Who)>
     assert!(guarded.api_keys.revoke(&revoked.id, super::NOW).await.expect("revoked"));
     let unknown = KeyId::parse("zzzzzzzzzzzzzzzz").expect("an id");
     let act = guarded.key(Scope::Act).await;
-    let signed = |change| Some(bearer(&sign(&claims_but("apple", change))));
+    let signed = |change| Some(bearer(&sign(&claims_but("apple", &change))));
     vec![
         ("nobody", None, Who::Nobody("token_missing")),
         ("another scheme", Some("Authorization: Basic YTpi".into()), invalid),

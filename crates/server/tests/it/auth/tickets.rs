@@ -43,7 +43,7 @@ async fn a_ticket_opens_one_websocket() {
 #[tokio::test]
 async fn a_ticket_does_not_outlive_its_token() {
     let guarded = Guarded::start().await;
-    let short = sign(&claims_but("apple", json!({"exp": super::NOW_S + 10})));
+    let short = sign(&claims_but("apple", &json!({"exp": super::NOW_S + 10})));
     let ticket = ticket(&guarded, &short).await;
     guarded.clock.advance(Duration::from_secs(11));
     let mut socket = Socket::open(&guarded.server, &format!("user=apple&ticket={ticket}")).await;
