@@ -9,6 +9,7 @@ mod body;
 mod content;
 mod feed;
 mod gate;
+mod headers;
 mod inbox;
 mod lifeline;
 mod mark;
@@ -118,6 +119,7 @@ impl App {
         if !body.is_over(&head) {
             reply.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
         }
+        headers::secure(&mut reply);
         reply
     }
 

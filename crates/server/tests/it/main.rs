@@ -11,6 +11,7 @@ mod feeds;
 mod founding;
 mod framing;
 mod handshake;
+mod headers;
 mod poll;
 mod pull;
 mod refusals;
