@@ -31,6 +31,7 @@ pub(crate) fn up_frame(frame: &[u8]) {
         Op::Read(_) => "read",
         Op::Delivered(_) => "delivered",
         Op::Typing(_) => "typing",
+        Op::Auth(_) => "auth",
         Op::Presence(presence) => {
             assert!((1..=WATCH_MAX_USERS).contains(&presence.users.len()));
             "presence"

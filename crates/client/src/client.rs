@@ -1,6 +1,7 @@
 use crate::{
     ClientError, InboxBuilder, PullBuilder, Retry, SendBuilder, Subscription,
     http::{Answer, Http},
+    token::{Credentials, Tokens},
 };
 use bytes::Bytes;
 use hyper::Method;
@@ -12,6 +13,7 @@ use tokio::time::Instant;
 #[derive(Debug, Clone)]
 pub struct Client {
     shared: Arc<Shared>,
+    credentials: Arc<Credentials>,
 }
 
 #[derive(Debug)]
@@ -60,7 +62,19 @@ impl Client {
     /// As [`Client::new`].
     pub fn with(base_url: &str, options: Options) -> Result<Self, ClientError> {
         let http = Http::new(base_url, options.connect_timeout)?;
-        Ok(Self { shared: Arc::new(Shared { http, options }) })
+        Ok(Self { shared: Arc::new(Shared { http, options }), credentials: Arc::default() })
+    }
+
+    /// The same client, which shows this token or API key.
+    #[must_use]
+    pub fn with_token(self, token: &str) -> Self {
+        Self { credentials: Arc::new(Credentials::fixed(token)), ..self }
+    }
+
+    /// The same client, which gets its tokens from there: a new one whenever the server takes the last no more.
+    #[must_use]
+    pub fn with_tokens(self, tokens: Arc<dyn Tokens>) -> Self {
+        Self { credentials: Arc::new(Credentials::from(tokens)), ..self }
     }
 
     /// Sends a message once it is awaited; a fresh random key makes the retries safe.
@@ -95,6 +109,10 @@ impl Client {
         &self.shared.options
     }
 
+    pub(crate) fn credentials(&self) -> &Credentials {
+        &self.credentials
+    }
+
     pub(crate) fn http(&self) -> &Http {
         &self.shared.http
     }
@@ -106,7 +124,8 @@ impl Client {
         path: &str,
         body: Option<Bytes>,
     ) -> Result<Answer, ClientError> {
-        self.shared.http.request(method, path, body, self.shared.options.try_timeout).await
+        let token = self.credentials.current().await?;
+        self.shared.http.request(method, path, body, token.as_deref(), self.shared.options.try_timeout).await
     }
 
     /// Posts a request that may be repeated, and repeats it as [`Retry`] says.
@@ -131,11 +150,14 @@ impl Client {
     ) -> Result<(T, Answer), ClientError> {
         let Options { retry, try_timeout, .. } = self.shared.options;
         let start = Instant::now();
-        let mut tries = 0;
+        let (mut tries, mut renewed) = (0, false);
         loop {
             tries += 1;
             let timeout = try_timeout.min(retry.total.saturating_sub(start.elapsed()));
-            let last = match self.shared.http.request(method.clone(), path, body.clone(), timeout).await {
+            let token = self.credentials.current().await?;
+            let try_ =
+                self.shared.http.request(method.clone(), path, body.clone(), token.as_deref(), timeout);
+            let last = match try_.await {
                 Ok(answer) => match serde_json::from_slice(&answer.body) {
                     Ok(reply) => return Ok((reply, answer)),
                     Err(error) => ClientError::Decode {
@@ -146,6 +168,10 @@ impl Client {
                 },
                 Err(error) => error,
             };
+            if last.is_unidentified() && !renewed && self.credentials.discard() {
+                renewed = true;
+                continue;
+            }
             if !last.is_worth_a_repeat() {
                 return Err(last);
             }

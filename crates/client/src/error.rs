@@ -85,6 +85,15 @@ impl ClientError {
         }
     }
 
+    /// Whether the server does not know, or knows no more, who asks.
+    pub(crate) fn is_unidentified(&self) -> bool {
+        match self {
+            Self::Closed { code, .. } => *code == close_code::UNAUTHENTICATED,
+            Self::Problem(problem) => problem.status == 401,
+            _ => false,
+        }
+    }
+
     /// Whether a repeat of the same request may end otherwise.
     pub(crate) fn is_worth_a_repeat(&self) -> bool {
         let (status, code) = match self {

@@ -3,7 +3,11 @@
 use crate::{ClientError, error::Problem};
 use bytes::Bytes;
 use http_body_util::{BodyExt, Full, Limited};
-use hyper::{Method, Request, Response, StatusCode, Uri, body::Incoming, header};
+use hyper::{
+    Method, Request, Response, StatusCode, Uri,
+    body::Incoming,
+    header::{self, HeaderValue},
+};
 use hyper_util::{
     client::legacy::{Client as Pool, connect::HttpConnector},
     rt::{TokioExecutor, TokioTimer},
@@ -57,11 +61,15 @@ impl Http {
         method: Method,
         path: &str,
         body: Option<Bytes>,
+        token: Option<&str>,
         timeout: Duration,
     ) -> Result<Answer, ClientError> {
         let mut request = Request::builder().method(method).uri(format!("{}{path}", self.base));
         if body.is_some() {
             request = request.header(header::CONTENT_TYPE, "application/json");
+        }
+        if let Some(token) = token {
+            request = request.header(header::AUTHORIZATION, bearer(token)?);
         }
         let request = request
             .body(Full::new(body.unwrap_or_default()))
@@ -79,6 +87,14 @@ impl Http {
         let body = whole(response).await?;
         Ok(Answer { status, replayed, body })
     }
+}
+
+/// The header that carries a token; never shown.
+pub(crate) fn bearer(token: &str) -> Result<HeaderValue, ClientError> {
+    let mut value = HeaderValue::try_from(format!("Bearer {token}"))
+        .map_err(|_| ClientError::Request("the token holds characters that no header can carry".into()))?;
+    value.set_sensitive(true);
+    Ok(value)
 }
 
 /// Reads an answer to its end. An answer other than 2xx is an error.

@@ -35,6 +35,7 @@ mod seen;
 mod send;
 mod socket;
 mod subscription;
+mod token;
 mod verbs;
 
 pub use client::{Client, Options};
@@ -46,4 +47,5 @@ pub use pull::{Page, PullBuilder};
 pub use retry::Retry;
 pub use send::{SendBuilder, Sent, random_key};
 pub use subscription::{Subscription, Update};
+pub use token::{TokenFuture, Tokens};
 pub use verbs::{Marked, Presence};

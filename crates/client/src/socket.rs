@@ -2,7 +2,7 @@
 
 use crate::{
     Client, ClientError,
-    http::{chain, whole},
+    http::{bearer, chain, whole},
 };
 use bytes::Bytes;
 use chinwag_wire::close_code;
@@ -45,10 +45,11 @@ impl Socket {
         let uri: Uri = format!("{}{path}", client.http().base())
             .parse()
             .map_err(|error| ClientError::Request(format!("the feed has no address: {error}")))?;
+        let token = client.credentials().current().await?;
         let tcp = timeout(options.connect_timeout, connect(&uri))
             .await
             .unwrap_or_else(|_| Err(transport("no connection", options.connect_timeout)))?;
-        let upgraded = timeout(options.try_timeout, upgrade(tcp, &uri))
+        let upgraded = timeout(options.try_timeout, upgrade(tcp, &uri, token.as_deref()))
             .await
             .unwrap_or_else(|_| Err(transport("no answer to the handshake", options.try_timeout)))?;
         let config = WebSocketConfig::default()
@@ -114,17 +115,20 @@ async fn connect(uri: &Uri) -> Result<TcpStream, ClientError> {
 }
 
 /// The handshake of RFC 6455, section 4.1.
-async fn upgrade(tcp: TcpStream, uri: &Uri) -> Result<Upgraded, ClientError> {
+async fn upgrade(tcp: TcpStream, uri: &Uri, token: Option<&str>) -> Result<Upgraded, ClientError> {
     let failed = |error: hyper::Error| ClientError::Transport(chain(&error));
     let key = generate_key();
-    let request = Request::get(uri.path_and_query().map_or("/", |path| path.as_str()))
+    let mut request = Request::get(uri.path_and_query().map_or("/", |path| path.as_str()))
         .header(header::HOST, uri.authority().map_or("", |authority| authority.as_str()))
         .header(header::CONNECTION, "Upgrade")
         .header(header::UPGRADE, "websocket")
         .header(header::SEC_WEBSOCKET_VERSION, "13")
-        .header(header::SEC_WEBSOCKET_KEY, &key)
-        .body(Empty::<Bytes>::new())
-        .map_err(|error| ClientError::Request(error.to_string()))?;
+        .header(header::SEC_WEBSOCKET_KEY, &key);
+    if let Some(token) = token {
+        request = request.header(header::AUTHORIZATION, bearer(token)?);
+    }
+    let request =
+        request.body(Empty::<Bytes>::new()).map_err(|error| ClientError::Request(error.to_string()))?;
     let (mut sender, connection) = http1::handshake(TokioIo::new(tcp)).await.map_err(failed)?;
     // It ends once the connection is handed over, or with the sender.
     tokio::spawn(connection.with_upgrades());

@@ -186,7 +186,9 @@ impl Feed {
     /// What a failure comes to: another connection after a while, or the end.
     fn lost(&mut self, error: ClientError) -> Result<Update, ClientError> {
         self.socket = None;
-        if !error.may_reconnect() {
+        // A new token, once; whoever gets no further with it has to see the reason.
+        let renewed = error.is_unidentified() && self.failures == 0 && self.client.credentials().discard();
+        if !renewed && !error.may_reconnect() {
             self.ended = true;
             return Err(error);
         }

@@ -6,6 +6,7 @@ pub mod config;
 mod deadline;
 pub mod http;
 pub mod hub;
+pub mod identity;
 pub mod lifecycle;
 pub mod service;
 mod sse;

@@ -1,8 +1,10 @@
 //! What every store must do, as tests that each backend runs: see [`contract_tests!`](crate::contract_tests).
 
 mod feed;
+mod keys;
 
 pub use feed::*;
+pub use keys::*;
 
 use crate::{Appended, Store, StoreError};
 use chinwag_model::{

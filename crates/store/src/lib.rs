@@ -7,9 +7,11 @@ pub mod contract;
 pub mod embedded;
 mod error;
 pub mod fault;
+mod keys;
 pub mod memory;
 
 pub use error::StoreError;
+pub use keys::{KeyStore, StoredKey};
 
 use chinwag_model::{
     Draft, Epoch, Event, InboxPage, InboxQuery, Mark, Marked, Message, Page, PageQuery, Ts, UserId,

@@ -2,10 +2,13 @@
 //!
 //! It forgets everything when it goes; tests compare the durable stores with it.
 
-use crate::{Appended, CatchUp, Outlet, Store, StoreError, StoreFuture};
+use crate::{
+    Appended, CatchUp, KeyStore, Outlet, Store, StoreError, StoreFuture, StoredKey,
+    keys::{put, revoke},
+};
 use chinwag_model::{
-    Chat, Clock, Direction, Draft, Epoch, Event, InboxEntry, InboxPage, InboxQuery, Mark, Marked, Marker,
-    MarkerKind, Markers, Message, Page, PageQuery, SendKey, Seq, Side, Ts, UserId,
+    Chat, Clock, Direction, Draft, Epoch, Event, InboxEntry, InboxPage, InboxQuery, KeyId, Mark, Marked,
+    Marker, MarkerKind, Markers, Message, Page, PageQuery, SendKey, Seq, Side, Ts, UserId,
     limits::{CATCH_UP_MAX_BYTES, CATCH_UP_MAX_EVENTS, KEY_WINDOW},
 };
 use parking_lot::Mutex;
@@ -33,6 +36,7 @@ struct State {
     chats: BTreeMap<Chat, History>,
     keys: HashMap<(Chat, Side, SendKey), Arc<Message>>,
     outlet: Option<Arc<dyn Outlet>>,
+    api_keys: Vec<StoredKey>,
 }
 
 /// What one chat holds.
@@ -208,6 +212,21 @@ impl MemoryStore {
                 Page::fill(query, first, last, messages[..=at].iter().rev().cloned().map(Ok))
             }
         }
+    }
+}
+
+impl KeyStore for MemoryStore {
+    fn keys(&self) -> StoreFuture<'_, Vec<StoredKey>> {
+        Box::pin(ready(Ok(self.state.lock().api_keys.clone())))
+    }
+
+    fn add_key(&self, key: StoredKey) -> StoreFuture<'_, ()> {
+        put(&mut self.state.lock().api_keys, key);
+        Box::pin(ready(Ok(())))
+    }
+
+    fn revoke_key(&self, id: KeyId, at: Ts) -> StoreFuture<'_, bool> {
+        Box::pin(ready(Ok(revoke(&mut self.state.lock().api_keys, &id, at))))
     }
 }
 

@@ -20,6 +20,8 @@ pub struct FeedRequest<'a> {
     pub since: Option<FeedId>,
     /// Whose presence it tells, each once: at most [`chinwag_model::limits::WATCH_MAX_USERS`].
     pub watch: Vec<UserId>,
+    /// What stands in for a token, where a WebSocket is opened.
+    pub ticket: Option<Cow<'a, str>>,
     /// As the query string has it: only a poll knows the key, so to the other faces it is one of those they ignore.
     timeout: Option<Cow<'a, str>>,
 }
@@ -31,13 +33,15 @@ impl<'a> FeedRequest<'a> {
     /// # Errors
     /// [`Invalid`] that names the field, or `query`.
     pub fn parse_query(query: &'a str, last_event_id: Option<&[u8]>) -> Result<Self, Invalid> {
-        let (mut user, mut since, mut watch, mut timeout) = (None, None, Vec::new(), None);
+        let (mut user, mut since, mut watch) = (None, None, Vec::new());
+        let (mut ticket, mut timeout) = (None, None);
         read(query, Some("watch"), |name, value| {
             match name {
                 "user" => user = Some(UserId::parse("user", &value)?),
                 // The header wins, whatever stands here.
                 "since" if last_event_id.is_none() => since = Some(FeedId::parse("since", &value)?),
                 "watch" => add_user(&mut watch, "watch", &value)?,
+                "ticket" => ticket = Some(value),
                 "timeout" => timeout = Some(value),
                 _ => {}
             }
@@ -49,7 +53,7 @@ impl<'a> FeedRequest<'a> {
             let id = str::from_utf8(id.trim_ascii()).ok();
             since = Some(id.and_then(|id| FeedId::parse("since", id).ok()).unwrap_or(FeedId::UNKNOWN));
         }
-        Ok(Self { user: user.ok_or_else(|| missing("user"))?, since, watch, timeout })
+        Ok(Self { user: user.ok_or_else(|| missing("user"))?, since, watch, ticket, timeout })
     }
 
     /// How long a poll waits for an event: whole seconds, 25 unless said, at most a minute.

@@ -1,4 +1,5 @@
 use crate::{
+    auth::AuthRequest,
     encode::write_number,
     fields::{Fields, missing},
     inbox::InboxRequest,
@@ -35,6 +36,8 @@ pub enum Op<'a> {
     Typing(TypingRequest<'a>),
     /// `presence`
     Presence(PresenceRequest),
+    /// `auth`
+    Auth(AuthRequest<'a>),
 }
 
 /// Why a frame is no request.
@@ -78,10 +81,11 @@ impl<'a> Op<'a> {
             "delivered" => Self::Delivered(MarkRequest::parse_json(frame)?),
             "typing" => Self::Typing(TypingRequest::parse_json(frame)?),
             "presence" => Self::Presence(PresenceRequest::parse_json(frame)?),
+            "auth" => Self::Auth(AuthRequest::parse_json(frame)?),
             _ => {
                 return Err(Invalid::new(
                     "op",
-                    "op must be send, pull, chats, read, delivered, typing or presence",
+                    "op must be send, pull, chats, read, delivered, typing, presence or auth",
                 ));
             }
         })

@@ -7,6 +7,7 @@
 //! numbers of the statuses.
 
 mod archive;
+mod auth;
 pub mod close_code;
 mod data;
 mod encode;
@@ -28,6 +29,7 @@ pub use archive::{
     ArchiveHead, ArchiveLine, ArchiveMarkers, ArchiveMessage, TableRow, encode_archive_end,
     encode_archive_head, encode_archive_markers, encode_archive_message,
 };
+pub use auth::{AuthRequest, TicketReply, encode_auth, encode_ticket};
 pub use encode::{encode_message, encode_page};
 pub use event::{
     MarkEvent, MessageEvent, PollReply, PresenceEvent, ReadyEvent, TypingEvent, WireEvent, encode_event,

@@ -204,3 +204,41 @@ fn a_bad_address_is_refused_before_anything_is_sent() {
         assert!(Client::new(good).is_ok(), "{good:?}");
     }
 }
+
+/// Tokens that are numbered.
+struct Numbered(std::sync::atomic::AtomicU32);
+
+impl chinwag_client::Tokens for Numbered {
+    fn token(&self) -> chinwag_client::TokenFuture<'_> {
+        let number = self.0.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
+        Box::pin(async move { Ok(format!("token-{number}")) })
+    }
+}
+
+#[tokio::test]
+async fn a_token_is_shown_and_renewed_once_when_it_is_taken_no_more() {
+    let expired = || Act::answer(401, &problem(401, "token_expired"));
+    let script =
+        Script::start([Act::answer(200, &message(1)), expired(), Act::answer(200, &message(2))]).await;
+    let renewing = client(&script, 5).with_tokens(std::sync::Arc::new(Numbered(0.into())));
+    for _ in 0..2 {
+        renewing.send("apple:banana", "apple", "x").await.expect("sent");
+    }
+    let seen = script.finish().await;
+    let shown = |number: u32| format!("authorization: bearer token-{number}\r\n");
+    for (request, number) in seen.iter().zip([0, 0, 1]) {
+        assert!(request.head.to_lowercase().contains(&shown(number)), "{}", request.head);
+    }
+
+    let script = Script::start([expired(), expired()]).await;
+    let renewing = client(&script, 5).with_tokens(std::sync::Arc::new(Numbered(0.into())));
+    let error = renewing.send("apple:banana", "apple", "x").await.expect_err("refused twice");
+    assert_eq!(error.problem().map(|problem| problem.code.as_str()), Some("token_expired"));
+    assert_eq!(script.finish().await.len(), 2);
+
+    let script = Script::start([expired()]).await;
+    let fixed = client(&script, 5).with_token("secret");
+    let error = fixed.send("apple:banana", "apple", "x").await.expect_err("refused");
+    assert!(!format!("{fixed:?} {error:?} {error}").contains("secret"));
+    assert_eq!(script.finish().await.len(), 1);
+}

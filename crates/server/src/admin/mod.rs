@@ -6,12 +6,14 @@
 mod backup;
 mod check;
 mod export;
+mod keys;
 mod stream;
 
 pub use check::{read_report, write_report};
 pub use export::{ExportError, write_export};
+pub use keys::write_keys;
 
-use crate::lifecycle::Shutdown;
+use crate::{http::App, lifecycle::Shutdown};
 use bytes::Bytes;
 use chinwag_store::embedded::Maintenance;
 use http_body_util::{BodyExt as _, Full, combinators::BoxBody};
@@ -51,14 +53,16 @@ pub fn bind(data: &Path) -> io::Result<UnixListener> {
 }
 
 /// Serves operators until the server is asked to end.
-pub async fn serve(listener: UnixListener, store: Maintenance, mut shutdown: Shutdown) {
+pub async fn serve(listener: UnixListener, store: Maintenance, app: App, mut shutdown: Shutdown) {
     loop {
         let accepted = tokio::select! {
             accepted = listener.accept() => accepted,
             () = shutdown.asked() => return,
         };
         match accepted {
-            Ok((stream, _)) => drop(tokio::spawn(connection(stream, store.clone(), shutdown.clone()))),
+            Ok((stream, _)) => {
+                drop(tokio::spawn(connection(stream, store.clone(), app.clone(), shutdown.clone())));
+            }
             Err(error) => {
                 tracing::warn!("the operator's socket: {error}");
                 tokio::time::sleep(std::time::Duration::from_secs(1)).await;
@@ -68,9 +72,9 @@ pub async fn serve(listener: UnixListener, store: Maintenance, mut shutdown: Shu
 }
 
 /// Serves one operator. The end of the server cuts it: what was being read is not whole then, and says so.
-async fn connection(stream: UnixStream, store: Maintenance, mut shutdown: Shutdown) {
-    let store = &store;
-    let answer = service_fn(|request| async move { Ok::<_, Infallible>(answer(&request, store).await) });
+async fn connection(stream: UnixStream, store: Maintenance, app: App, mut shutdown: Shutdown) {
+    let (store, app) = (&store, &app);
+    let answer = service_fn(|request| async move { Ok::<_, Infallible>(answer(&request, store, app).await) });
     tokio::select! {
         served = http1::Builder::new().serve_connection(TokioIo::new(stream), answer) => {
             if let Err(error) = served {
@@ -81,11 +85,14 @@ async fn connection(stream: UnixStream, store: Maintenance, mut shutdown: Shutdo
     }
 }
 
-async fn answer(request: &Request<Incoming>, store: &Maintenance) -> Answer {
+async fn answer(request: &Request<Incoming>, store: &Maintenance, app: &App) -> Answer {
     match (request.method(), request.uri().path()) {
         (&Method::GET, "/backup") => backup::answer(request.uri().query().unwrap_or_default(), store).await,
         (&Method::GET, "/export") => export::answer(request.uri().query().unwrap_or_default(), store).await,
         (&Method::GET, "/check") => check::answer(store).await,
+        (&Method::GET, "/keys") => keys::list(app).await,
+        (&Method::POST, "/keys") => keys::create(request.uri().query().unwrap_or_default(), app).await,
+        (&Method::POST, "/keys/revoke") => keys::revoke(request.uri().query().unwrap_or_default(), app).await,
         _ => text(StatusCode::NOT_FOUND, "there is no such verb"),
     }
 }

@@ -4,7 +4,7 @@ use super::CliError;
 use crate::admin::socket_path;
 use bytes::Bytes;
 use http_body_util::{BodyExt as _, Empty};
-use hyper::{Request, Response, body::Incoming, client::conn::http1, header::HOST};
+use hyper::{Method, Request, Response, body::Incoming, client::conn::http1, header::HOST};
 use hyper_util::rt::TokioIo;
 use std::{
     io::{self, Write},
@@ -14,6 +14,15 @@ use tokio::net::UnixStream;
 
 /// Asks the server that holds this data directory.
 pub(super) async fn ask(data: &Path, path_and_query: &str) -> Result<Response<Incoming>, CliError> {
+    request(data, Method::GET, path_and_query).await
+}
+
+/// Tells that server to do something.
+pub(super) async fn tell(data: &Path, path_and_query: &str) -> Result<Response<Incoming>, CliError> {
+    request(data, Method::POST, path_and_query).await
+}
+
+async fn request(data: &Path, method: Method, path_and_query: &str) -> Result<Response<Incoming>, CliError> {
     let path = socket_path(data);
     let failed = |error: &dyn std::fmt::Display| {
         let why = format!("the server that holds {} can't be asked: {error}", data.display());
@@ -24,7 +33,8 @@ pub(super) async fn ask(data: &Path, path_and_query: &str) -> Result<Response<In
         http1::handshake::<_, Empty<Bytes>>(TokioIo::new(stream)).await.map_err(|error| failed(&error))?;
     // What fails there fails where the answer is read, too.
     tokio::spawn(async move { drop(connection.await) });
-    let request = Request::get(path_and_query).header(HOST, "localhost").body(Empty::new());
+    let request =
+        Request::builder().method(method).uri(path_and_query).header(HOST, "localhost").body(Empty::new());
     let request = request.map_err(|error| failed(&error))?;
     let answer = sender.send_request(request).await.map_err(|error| failed(&error))?;
     if answer.status().is_success() {

@@ -33,14 +33,14 @@ pub(super) async fn run(args: &HealthArgs) -> Result<(), CliError> {
 }
 
 async fn check(args: &HealthArgs) -> Result<(), CliError> {
-    let server = ServerArgs { server: args.server.clone() };
+    let server = ServerArgs { server: args.server.clone(), token: None };
     let url = match server.said()? {
         Some(url) => url,
         None => format!("http://{}", reachable(load(&Flags::default())?.settings().listen)),
     };
     let options = Options { connect_timeout: TIMEOUT, try_timeout: TIMEOUT, ..Options::default() };
     let client = Client::with(&url, options).map_err(|error| CliError::Usage(error.to_string()))?;
-    let server = ServerArgs { server: Some(url) };
+    let server = ServerArgs { server: Some(url), token: None };
     client.ready().await.map_err(|error| CliError::of_client(&error, &server))?;
     let mut output = Output::new();
     output.line("ready")?;

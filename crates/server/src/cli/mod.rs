@@ -8,10 +8,12 @@ mod bench;
 mod chat;
 mod check;
 mod config;
+mod door;
 mod export;
 mod file;
 mod health;
 mod import;
+mod key;
 mod output;
 mod place;
 mod pull;
@@ -20,9 +22,11 @@ mod send;
 mod serve;
 mod tail;
 mod time;
+mod token;
+mod torture;
 mod user;
 
-use crate::config::{Config, ConfigError, Flags, SERVER_VARIABLE};
+use crate::config::{Config, ConfigError, Flags, SERVER_VARIABLE, TOKEN_VARIABLE};
 use chinwag_client::ClientError;
 use clap::{Args, CommandFactory as _, FromArgMatches as _, Parser, Subcommand};
 use output::Output;
@@ -76,10 +80,16 @@ enum Command {
     Export(export::ExportArgs),
     /// Take history in: an export, or a plain table.
     Import(import::ImportArgs),
+    /// Make, list and revoke API keys.
+    Key(key::KeyArgs),
+    /// Make a token for trials.
+    Token(token::TokenArgs),
     /// Work on what the store holds of one user.
     User(user::UserArgs),
     /// Measure a server, and verify what it stored.
     Bench(bench::BenchArgs),
+    /// Torment a server of its own, and judge whether every promise held.
+    Torture(torture::TortureArgs),
     /// Ask a server whether it is ready.
     Health(health::HealthArgs),
     /// Print the settings in force and where each came from.
@@ -104,6 +114,12 @@ struct ServerArgs {
         help = "Address of the server [env: CHINWAG_SERVER] [default: http://127.0.0.1:8080]"
     )]
     server: Option<String>,
+    #[arg(
+        long,
+        value_name = "TOKEN",
+        help = "Token or API key; better in the variable, since other users of this machine see flags [env: CHINWAG_TOKEN]"
+    )]
+    token: Option<String>,
 }
 
 impl ServerArgs {
@@ -123,7 +139,12 @@ impl ServerArgs {
 
     fn client(&self) -> Result<chinwag_client::Client, CliError> {
         let url = self.url()?;
-        chinwag_client::Client::new(&url).map_err(|error| CliError::Usage(error.to_string()))
+        let client = chinwag_client::Client::new(&url).map_err(|error| CliError::Usage(error.to_string()))?;
+        let token = self.token.clone().or_else(|| std::env::var(TOKEN_VARIABLE).ok());
+        Ok(match token {
+            Some(token) => client.with_token(&token),
+            None => client,
+        })
     }
 }
 
@@ -179,8 +200,11 @@ pub async fn run() -> ExitCode {
         Command::Restore(args) => restore::run(&args),
         Command::Export(args) => export::run(&args).await,
         Command::Import(args) => import::run(&args),
+        Command::Key(args) => key::run(args).await,
+        Command::Token(args) => token::run(&args),
         Command::User(args) => user::run(&args).await,
         Command::Bench(args) => bench::run(args).await,
+        Command::Torture(args) => torture::run(&args),
         Command::Health(args) => health::run(&args).await,
         Command::Config(args) => config::run(&args),
         Command::Completions { shell } => completions(shell),

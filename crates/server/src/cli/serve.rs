@@ -1,6 +1,6 @@
 //! `chinwag serve`: settings, socket, store, in this order, and then the server's life.
 
-use super::{CliError, load};
+use super::{CliError, door, load};
 use crate::{
     admin,
     config::{Flags, Settings},
@@ -43,6 +43,8 @@ pub(super) async fn run(flags: &Flags) -> Result<(), CliError> {
         tracing::warn!("{warning}");
     }
     raise_descriptors(settings.connections_max);
+    let clock = Arc::new(SystemClock::default());
+    let keys = door::read(&settings, clock.clone()).await?;
     let cannot = |what: &str, error: io::Error| CliError::Usage(format!("{what}: {error}"));
     // The socket before the store: two servers by mistake then clash on what is quick to explain.
     let listener = bind(settings.listen)?;
@@ -50,17 +52,21 @@ pub(super) async fn run(flags: &Flags) -> Result<(), CliError> {
     // Before the store, whose opening may take long: the first process of a container ignores what it does not handle.
     let shutdown = on_signals().map_err(|error| cannot("signals", error))?;
     let store = open_store(&settings, shutdown.clone()).await?;
+    let data = std::path::absolute(&settings.data).unwrap_or_else(|_| settings.data.clone());
+    let maintenance = store.maintenance();
+    let store = Arc::new(store);
+    let door = door::hang(keys, store.clone(), clock.clone()).await?;
+    let service = Service::new(store, Arc::new(LocalBus::default()), clock, hub_options(&settings));
+    let app = App::guarded(service, door, http_options(&settings));
     match admin::bind(&settings.data) {
-        Ok(listener) => drop(tokio::spawn(admin::serve(listener, store.maintenance(), shutdown.clone()))),
+        Ok(listener) => {
+            drop(tokio::spawn(admin::serve(listener, maintenance, app.clone(), shutdown.clone())));
+        }
         Err(error) => tracing::warn!(
             "no backup or check while the server runs: {}: {error}",
             admin::socket_path(&settings.data).display()
         ),
     }
-    let data = std::path::absolute(&settings.data).unwrap_or_else(|_| settings.data.clone());
-    let clock = Arc::new(SystemClock::default());
-    let service = Service::new(Arc::new(store), Arc::new(LocalBus::default()), clock, hub_options(&settings));
-    let app = App::new(service, http_options(&settings));
     tracing::info!(
         data = %data.display(),
         version = env!("CARGO_PKG_VERSION"),

@@ -43,9 +43,10 @@ pub(super) enum WrongKind {
     #[error("{}, line {line}: {why}", path.display())]
     Syntax { path: PathBuf, line: usize, why: String },
     #[error(
-        "listen: {listen} ({origin}) can be reached from other machines, and Chinwag has no authentication yet: whoever \
-         reaches it may read every chat and write as any user. If only your own application can reach that address, say so \
-         with --auth open (or CHINWAG_AUTH=open, or auth = \"open\" in the file); else listen on 127.0.0.1"
+        "listen: {listen} ({origin}) can be reached from other machines, and the server is open: whoever reaches it may read \
+         every chat and write as any user. Ask for tokens with --auth token (`chinwag serve --help` says what it needs). Or, if \
+         only your own application can reach that address, say so with --auth open (or CHINWAG_AUTH=open, or auth = \"open\" in \
+         the file); else listen on 127.0.0.1"
     )]
     NotOpen { listen: SocketAddr, origin: Origin },
 }

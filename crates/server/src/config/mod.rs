@@ -17,7 +17,7 @@ mod value;
 pub use error::{ConfigError, Wrong};
 pub use flags::Flags;
 pub use reference::reference;
-pub use settings::{LogFormat, Settings};
+pub use settings::{Auth, LogFormat, Settings};
 pub use table::DEFAULT_FILE;
 
 use error::WrongKind;
@@ -33,6 +33,8 @@ use value::{Raw, Value};
 const CONFIG_VARIABLE: &str = "CHINWAG_CONFIG";
 /// The variable that names the server to the commands that are its clients.
 pub const SERVER_VARIABLE: &str = "CHINWAG_SERVER";
+/// The variable that holds the token or API key of those commands.
+pub const TOKEN_VARIABLE: &str = "CHINWAG_TOKEN";
 
 /// Where a value came from.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -187,7 +189,8 @@ impl Environment {
                 found.config = Some(value.into());
             } else if let Some(setting) = names.iter().position(|known| known == name) {
                 found.given.push((setting, Raw::Word(value)));
-            } else if name != SERVER_VARIABLE && !name.starts_with("CHINWAG_TEST_") {
+            } else if name != SERVER_VARIABLE && name != TOKEN_VARIABLE && !name.starts_with("CHINWAG_TEST_")
+            {
                 found.warnings.push(unknown_variable(name, &value, &names));
             }
         }
@@ -201,7 +204,7 @@ fn unknown_variable(name: &str, value: &OsStr, names: &[String]) -> String {
     let of_kubernetes = name == "CHINWAG_PORT" && value.to_string_lossy().contains("://")
         || name.starts_with("CHINWAG_PORT_")
         || name.starts_with("CHINWAG_SERVICE_");
-    let known = names.iter().map(String::as_str).chain([CONFIG_VARIABLE, SERVER_VARIABLE]);
+    let known = names.iter().map(String::as_str).chain([CONFIG_VARIABLE, SERVER_VARIABLE, TOKEN_VARIABLE]);
     let hint = match nearest(name, known) {
         _ if of_kubernetes => " (Kubernetes sets it for a Service named chinwag)".to_owned(),
         _ if name == "CHINWAG_PORT" => "; the port is part of CHINWAG_LISTEN".to_owned(),

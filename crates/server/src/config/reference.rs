@@ -20,7 +20,8 @@ every default and what it means, to begin one of your own with. A bad value, an 
 file are errors, and the server does not start; an unknown `CHINWAG_*` variable is a warning, since Kubernetes sets some
 for a Service named chinwag.
 
-`CHINWAG_SERVER` is where the client commands (`send`, `pull`, `health`) find the server, unless `--server` says it.
+`CHINWAG_SERVER` is where the client commands (`send`, `pull`, `health`) find the server, unless `--server` says it, and
+`CHINWAG_TOKEN` the token or API key that they show it, unless `--token` says it.
 ";
 
 /// The reference of all settings, as Markdown.

@@ -8,6 +8,7 @@ use std::{net::SocketAddr, path::PathBuf};
 #[expect(missing_docs, reason = "the reference says it, once")]
 pub struct Settings {
     pub listen: SocketAddr,
+    pub auth: Auth,
     pub allowed_hosts: Vec<String>,
     pub data: PathBuf,
     pub disk_reserve_mib: u64,
@@ -33,6 +34,19 @@ pub struct Settings {
     pub bench_routes: bool,
 }
 
+/// Who may use the server.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[expect(missing_docs, reason = "the reference says it, once")]
+pub struct Auth {
+    /// Whether everyone may.
+    pub is_open: bool,
+    pub secret_file: Option<String>,
+    pub key_file: Option<String>,
+    pub jwks: Option<String>,
+    pub audience: Option<String>,
+    pub issuer: Option<String>,
+}
+
 /// How a line of the log is written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum LogFormat {
@@ -53,6 +67,15 @@ impl Settings {
             Value::Text(text) => text.as_str(),
             _ => unreachable!("the table says that {key} is a text"),
         };
+        let words = |key| Some(text(key).to_owned()).filter(|text| !text.is_empty());
+        let auth = Auth {
+            is_open: text("auth") == "open",
+            secret_file: words("auth_secret_file"),
+            key_file: words("auth_key_file"),
+            jwks: words("auth_jwks"),
+            audience: words("auth_audience"),
+            issuer: words("auth_issuer"),
+        };
         let Value::Address(listen) = config.value("listen").0 else { unreachable!("the table says so") };
         let Value::Path(data) = &config.value("data").0 else { unreachable!("the table says so") };
         let Value::Hosts(hosts) = &config.value("allowed_hosts").0 else { unreachable!("the table says so") };
@@ -61,6 +84,7 @@ impl Settings {
         };
         Self {
             listen,
+            auth,
             allowed_hosts: hosts.clone(),
             data: data.clone(),
             disk_reserve_mib: number("disk_reserve_mib"),

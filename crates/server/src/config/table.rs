@@ -22,7 +22,12 @@ pub(crate) struct Setting {
 /// All settings, in the order of the default file.
 pub(crate) const SETTINGS: &[Setting] = &[
     of("listen", Kind::Address),
-    of("auth", Kind::Choice(&["open"])),
+    of("auth", Kind::Choice(&["open", "token"])),
+    of("auth_secret_file", Kind::Words),
+    of("auth_key_file", Kind::Words),
+    of("auth_jwks", Kind::Words),
+    of("auth_audience", Kind::Words),
+    of("auth_issuer", Kind::Words),
     of("allowed_hosts", Kind::Hosts),
     of("data", Kind::Path),
     of("disk_reserve_mib", number(0, 1 << 34)),

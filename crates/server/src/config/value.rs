@@ -20,6 +20,8 @@ pub(crate) enum Kind {
     LogFilter,
     /// Host names.
     Hosts,
+    /// Any words, or none.
+    Words,
     /// A whole number, both bounds included.
     Number {
         /// Least.
@@ -55,7 +57,7 @@ pub(crate) enum Value {
     Address(SocketAddr),
     /// Of [`Kind::Path`].
     Path(PathBuf),
-    /// Of [`Kind::Choice`] and [`Kind::LogFilter`].
+    /// Of [`Kind::Choice`], [`Kind::LogFilter`] and [`Kind::Words`].
     Text(String),
     /// Of [`Kind::Hosts`], in lower case.
     Hosts(Vec<String>),
@@ -96,6 +98,10 @@ impl Kind {
                 let good = names.iter().all(|name| is_host(name));
                 good.then(|| Value::Hosts(names.iter().map(|name| name.to_ascii_lowercase()).collect()))
             }
+            Self::Words => raw
+                .text()
+                .filter(|text| !text.contains(char::is_control))
+                .map(|text| Value::Text(text.into())),
             Self::Number { min, max } => {
                 let number = match raw {
                     Raw::Integer(number) => *number,
@@ -125,6 +131,7 @@ impl Kind {
                     .into()
             }
             Self::Hosts => "host names without a port, such as chat.example.org".into(),
+            Self::Words => "a text, or \"\" for none".into(),
             Self::Number { min, max } => format!("a whole number from {min} to {max}"),
             Self::Switch => "true or false".into(),
         }

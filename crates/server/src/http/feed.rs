@@ -4,6 +4,7 @@ use super::{
     Lifeline, Reply, Shared,
     body::Inbound,
     content::Content,
+    identify::identify_socket,
     inbox::query_alone,
     reply::{Refusal, ok},
 };
@@ -11,7 +12,7 @@ use crate::{
     hub::{Close, Identity, Outgoing},
     service::{Feed, ServiceError, Subscribe},
     sse::Events,
-    ws::{self, Session, Verbs},
+    ws::{self, End, Session, Verbs},
 };
 use chinwag_model::{
     FeedId,
@@ -34,16 +35,26 @@ const X_ACCEL_BUFFERING: HeaderName = HeaderName::from_static("x-accel-buffering
 const ECHO_MAX_BYTES: usize = 16 << 20;
 
 /// `GET /api/ws`.
-pub(super) fn websocket(
-    app: &Shared,
-    identity: Identity,
-    head: &Parts,
-    body: &Inbound,
-) -> Result<Reply, Refusal> {
+///
+/// Whoever may not have it gets a WebSocket that says so and ends: a browser shows its page nothing of a handshake that
+/// fails.
+pub(super) async fn websocket(app: &Shared, head: &Parts, body: &Inbound) -> Result<Reply, Refusal> {
     let key = ws::check_handshake(head)?;
-    let feed = subscribe(app, identity, read(head, body)?)?;
+    let request = read(head, body)?;
+    let opened = match identify_socket(app, head, request.ticket.as_deref()).await {
+        Ok(identity) => subscribe(app, identity, request),
+        Err(refusal) => Err(refusal),
+    };
+    let feed = match opened {
+        Ok(feed) => feed,
+        Err(refusal) => match End::of_refusal(refusal.code()) {
+            Some(end) => return Ok(switch(key, Session::refused(end, app.websockets()))),
+            None => return Err(refusal),
+        },
+    };
     let verbs = Verbs {
         service: app.service.clone(),
+        door: app.door.clone(),
         lease: feed.lease().cloned(),
         text_max_bytes: app.options.text_max_bytes,
     };

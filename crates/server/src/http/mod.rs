@@ -10,6 +10,7 @@ mod content;
 mod feed;
 mod gate;
 mod headers;
+mod identify;
 mod inbox;
 mod lifeline;
 mod mark;
@@ -23,9 +24,14 @@ pub use content::Content;
 pub use lifeline::Lifeline;
 pub(crate) use reply::Refusal;
 
-use crate::{hub::Identity, service::Service, ws};
+use crate::{
+    hub::Identity,
+    identity::{ApiKeys, Door},
+    service::Service,
+    ws,
+};
 use body::Inbound;
-use chinwag_model::MarkerKind;
+use chinwag_model::{KeyId, MarkerKind, Ts};
 use chinwag_store::{Store, StoreError};
 use chinwag_wire::ProblemCode;
 use futures_util::FutureExt;
@@ -78,6 +84,7 @@ pub struct App {
 
 struct Shared {
     service: Service,
+    door: Door,
     gate: Gate,
     /// One permit a byte of the bodies, and of the messages of a WebSocket, that did not fit in one read.
     body_bytes: Arc<Semaphore>,
@@ -86,18 +93,51 @@ struct Shared {
 }
 
 impl App {
-    /// An application.
+    /// An application that is open to everyone.
     pub fn new(service: Service, options: Options) -> Self {
+        Self::guarded(service, Door::OPEN, options)
+    }
+
+    /// An application that asks at a door who comes.
+    pub fn guarded(service: Service, door: Door, options: Options) -> Self {
         let body_bytes = Arc::new(Semaphore::new(options.bodies_max_bytes.min(Semaphore::MAX_PERMITS)));
         let gate = Gate::new(&options.allowed_hosts);
         Self {
-            shared: Arc::new(Shared { service, gate, body_bytes, options, leaving: AtomicBool::new(false) }),
+            shared: Arc::new(Shared {
+                service,
+                door,
+                gate,
+                body_bytes,
+                options,
+                leaving: AtomicBool::new(false),
+            }),
         }
     }
 
     /// The store that it stands on.
     pub fn store(&self) -> &Arc<dyn Store> {
         self.shared.service.store()
+    }
+
+    /// The API keys; `None` in an open server.
+    pub fn api_keys(&self) -> Option<&ApiKeys> {
+        self.shared.door.api_keys()
+    }
+
+    /// What the wall clock says.
+    pub fn now(&self) -> Ts {
+        self.shared.service.now()
+    }
+
+    /// Revokes an API key and ends all that was opened with it, at once; whether there was such a key.
+    ///
+    /// # Errors
+    /// Those of [`chinwag_store::KeyStore::revoke_key`]; the key is not taken any more nevertheless.
+    pub async fn revoke_key(&self, id: &KeyId) -> Result<bool, StoreError> {
+        let Some(keys) = self.shared.door.api_keys() else { return Ok(false) };
+        let revoked = keys.revoke(id, self.shared.service.now()).await;
+        self.shared.service.end_sessions_of_key(id);
+        revoked
     }
 
     /// From now on `/readyz` says that the server is going away, and every feed ends; everything else still works.
@@ -127,9 +167,15 @@ impl App {
     async fn answer(&self, head: &Parts, body: &mut Inbound, lifeline: &Lifeline) -> Result<Reply, Refusal> {
         let app = &*self.shared;
         app.gate.check(head)?;
-        let identity = Identity::ANYONE;
+        let path = head.uri.path();
+        if let ("/api/ws", &Method::GET) = (path, &head.method) {
+            return feed::websocket(app, head, body).await;
+        }
+        // Whoever is unknown hears so before anything of the request is looked at, such as its body.
+        let identity =
+            if path.starts_with("/api/") { identify::identify(app, head).await? } else { Identity::ANYONE };
         let caller = &identity.caller;
-        match (head.uri.path(), &head.method) {
+        match (path, &head.method) {
             ("/api/send", &Method::POST) => send::send(app, caller, head, body).await,
             ("/api/pull", &Method::GET | &Method::HEAD | &Method::POST) => {
                 pull::pull(app, caller, head, body).await
@@ -141,7 +187,7 @@ impl App {
             }
             ("/api/typing", &Method::POST) => mark::typing(app, caller, head, body).await,
             ("/api/presence", &Method::GET | &Method::HEAD) => presence::presence(app, caller, head, body),
-            ("/api/ws", &Method::GET) => feed::websocket(app, identity, head, body),
+            ("/api/ticket", &Method::POST) => identify::ticket(app, identity, body).await,
             ("/api/events", &Method::GET) => feed::events(app, identity, head, body, lifeline),
             ("/api/poll", &Method::GET) => feed::poll(app, identity, head, body, lifeline).await,
             ("/ping", &Method::GET | &Method::HEAD) => Ok(ok(&br#"{"message":"pong"}"#[..])),
@@ -156,7 +202,9 @@ impl App {
     /// The refusal of a request that no route takes: the path is unknown, or only the method is.
     fn no_route(&self, path: &str) -> Refusal {
         match path {
-            "/api/send" | "/api/read" | "/api/delivered" | "/api/typing" => Refusal::method("POST"),
+            "/api/send" | "/api/read" | "/api/delivered" | "/api/typing" | "/api/ticket" => {
+                Refusal::method("POST")
+            }
             "/api/pull" => Refusal::method("GET, HEAD, POST"),
             "/api/chats" | "/api/presence" | "/ping" | "/healthz" | "/readyz" => Refusal::method("GET, HEAD"),
             "/api/ws" | "/api/events" | "/api/poll" => Refusal::method("GET"),

@@ -3,6 +3,7 @@
 use super::{Reply, content::Content};
 use crate::{
     hub::Close,
+    identity::Unidentified,
     service::{Denied, ServiceError},
 };
 use bytes::Bytes;
@@ -44,6 +45,10 @@ pub(crate) struct Refusal {
 impl Refusal {
     pub(crate) fn new(code: ProblemCode, detail: impl Into<Cow<'static, str>>) -> Self {
         Self { code, problem: Box::new(Problem::new(code, detail)), allow: None, retry_after_s: 1 }
+    }
+
+    pub(crate) fn code(&self) -> ProblemCode {
+        self.code
     }
 
     /// The path exists, and takes only these methods.
@@ -132,6 +137,18 @@ impl From<Denied> for Refusal {
             Denied::OtherUser | Denied::OthersOwn | Denied::Scope => ProblemCode::NotAllowed,
         };
         Self::new(code, denied.to_string())
+    }
+}
+
+impl From<Unidentified> for Refusal {
+    fn from(why: Unidentified) -> Self {
+        let code = match why {
+            Unidentified::Missing => ProblemCode::TokenMissing,
+            Unidentified::NotBearer | Unidentified::Invalid(_) => ProblemCode::TokenInvalid,
+            Unidentified::Expired => ProblemCode::TokenExpired,
+            Unidentified::BadSubject => ProblemCode::BadSubject,
+        };
+        Self::new(code, why.to_string())
     }
 }
 

@@ -1,5 +1,6 @@
 use crate::hub::Close;
 use bytes::Bytes;
+use chinwag_wire::{ProblemCode, close_code};
 
 /// Why a connection ends, as its close frame says it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -26,6 +27,16 @@ impl End {
     /// Why a feed ends.
     pub(super) const fn of(close: Close) -> Self {
         Self::new(close.code(), close.reason())
+    }
+
+    /// Why a WebSocket is refused to whom it is; `None` for what has to do with something else.
+    pub(crate) fn of_refusal(code: ProblemCode) -> Option<Self> {
+        let close = match code.status() {
+            401 => close_code::UNAUTHENTICATED,
+            403 => close_code::FORBIDDEN,
+            _ => return None,
+        };
+        Some(Self { code: close, reason: code.title() })
     }
 
     /// The payload of its close frame.

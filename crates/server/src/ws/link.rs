@@ -135,6 +135,11 @@ impl Link {
         }
     }
 
+    /// Ends the connection before it has begun.
+    pub(super) fn refuse(&mut self, end: End) {
+        self.end(end, Awaits::Close);
+    }
+
     /// Ready once the connection has ended.
     pub(super) fn poll(&mut self, mut timer: Pin<&mut Sleep>, cx: &mut Context<'_>) -> Poll<()> {
         loop {

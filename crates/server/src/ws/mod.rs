@@ -44,6 +44,7 @@ pub(crate) struct Options {
 /// What takes a connection over once it is answered with 101.
 pub struct Session {
     talk: Talk,
+    refused: Option<End>,
     options: Options,
     message_max_bytes: usize,
 }
@@ -51,12 +52,17 @@ pub struct Session {
 impl Session {
     /// A user's feed, and verbs.
     pub(crate) fn feed(feed: Feed, verbs: Verbs, message_max_bytes: usize, options: Options) -> Self {
-        Self { talk: Talk::feed(feed, verbs), options, message_max_bytes }
+        Self { talk: Talk::feed(feed, verbs), refused: None, options, message_max_bytes }
     }
 
     /// Gives every message back.
     pub(crate) fn echo(message_max_bytes: usize, options: Options) -> Self {
-        Self { talk: Talk::Echo, options, message_max_bytes }
+        Self { talk: Talk::Echo, refused: None, options, message_max_bytes }
+    }
+
+    /// Says why there is none, and ends.
+    pub(crate) fn refused(end: End, options: Options) -> Self {
+        Self { talk: Talk::Echo, refused: Some(end), options, message_max_bytes: 0 }
     }
 
     /// Serves the connection until it ends. `read_ahead` came after the handshake. Once `drained` is ready the client is
@@ -73,6 +79,9 @@ impl Session {
         let bounds = Bounds { message_max_bytes: self.message_max_bytes, bytes: message_bytes };
         let limits = Times { ping_interval, message_timeout, write_timeout };
         let mut link = Link::new(stream, read_ahead, self.talk, bounds, limits);
+        if let Some(end) = self.refused {
+            link.refuse(end);
+        }
         let (mut drained, mut stopped) = (pin!(drained), pin!(stopped));
         let mut timer = pin!(sleep(ping_interval));
         let mut draining = false;

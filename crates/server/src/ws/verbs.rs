@@ -1,14 +1,15 @@
 use super::inbound::Message;
 use crate::{
     http::{Refusal, why_panicked},
-    hub::{Close, Lease},
+    hub::{Close, Identity, Lease},
+    identity::Door,
     service::Service,
 };
 use bytes::Bytes;
 use chinwag_model::{Caller, MarkerKind};
 use chinwag_wire::{
-    MarkRequest, Op, UpFrame, encode_inbox, encode_marked, encode_message, encode_page, encode_presence,
-    encode_reply,
+    MarkRequest, Op, ProblemCode, UpFrame, encode_auth, encode_inbox, encode_marked, encode_message,
+    encode_page, encode_presence, encode_reply,
 };
 use futures_util::FutureExt;
 use std::{panic::AssertUnwindSafe, sync::Arc};
@@ -17,6 +18,8 @@ use std::{panic::AssertUnwindSafe, sync::Arc};
 #[derive(Clone)]
 pub(crate) struct Verbs {
     pub(crate) service: Service,
+    /// Who a new token belongs to.
+    pub(crate) door: Door,
     /// Whose requests they are, and until when; `None` in an open server.
     pub(crate) lease: Option<Arc<Lease>>,
     /// Longest text of a message, in bytes.
@@ -81,6 +84,7 @@ impl Verbs {
             Op::Presence(request) => {
                 Done::ok(encode_presence(&self.service.presence(caller, &request.users)?))
             }
+            Op::Auth(request) => self.renew(caller, &request.token).await?,
         })
     }
 
@@ -91,6 +95,19 @@ impl Verbs {
             Some(lease) if lease.is_live(self.service.now()) => Ok(lease.caller()),
             Some(_) => Err(Close::Expired.into()),
         }
+    }
+
+    /// Lets the session last until the end of a new token of the same caller.
+    async fn renew(&self, caller: &Caller, token: &str) -> Result<Done, Refusal> {
+        let Some(lease) = &self.lease else { return Ok(Done::ok(encode_auth(None))) };
+        let Identity { caller: new, until } = self.door.identify(Some(token)).await?;
+        if new != *caller {
+            return Err(Refusal::new(
+                ProblemCode::NotAllowed,
+                "the token is another caller's than the session's",
+            ));
+        }
+        if lease.renew(until) { Ok(Done::ok(encode_auth(until))) } else { Err(Close::Expired.into()) }
     }
 
     async fn mark(

@@ -1,5 +1,6 @@
 //! The real executable as a person and a supervisor use it: settings, start, client commands, end.
 
+mod auth;
 mod backup;
 mod bench;
 mod chat;

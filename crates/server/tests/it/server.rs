@@ -7,6 +7,7 @@ use crate::{
 use chinwag::{
     http::{self, App},
     hub,
+    identity::Door,
     lifecycle::{self, RunError, Shutdown, Trigger},
     service::Service,
 };
@@ -31,7 +32,9 @@ pub(crate) struct Setup {
     pub(crate) hub: hub::Options,
     pub(crate) http: http::Options,
     pub(crate) life: lifecycle::Options,
-    directory: Option<TempDir>,
+    pub(crate) clock: Arc<ManualClock>,
+    pub(crate) door: Door,
+    pub(crate) directory: Option<TempDir>,
 }
 
 /// A running server.
@@ -65,6 +68,8 @@ impl Setup {
                 write_timeout: LONG,
                 drain_timeout: LONG,
             },
+            clock: Arc::new(ManualClock::at(NOW)),
+            door: Door::OPEN,
             directory: None,
         }
     }
@@ -89,9 +94,8 @@ impl Setup {
     pub(crate) async fn start(self) -> Server {
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
         let address = listener.local_addr().expect("an address");
-        let clock = Arc::new(ManualClock::at(NOW));
-        let service = Service::new(self.store, Arc::new(LocalBus::default()), clock, self.hub);
-        let app = App::new(service, self.http);
+        let service = Service::new(self.store, Arc::new(LocalBus::default()), self.clock, self.hub);
+        let app = App::guarded(service, self.door, self.http);
         let (trigger, shutdown) = Shutdown::new();
         let life = tokio::spawn(lifecycle::run(listener, self.life, app.clone(), shutdown));
         Server { address, app, trigger, life, _directory: self.directory }

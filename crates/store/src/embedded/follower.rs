@@ -99,12 +99,6 @@ pub(super) fn write_heads(
     for place in places {
         batch.insert(&tables.inbox, bytes.slice(place.key), bytes.slice(place.value));
     }
-    // With them goes the change log's newest row, once more: then every batch of the journal has a row of that log, and the
-    // engine finds the number of the last batch there, whatever becomes of the rows that can be derived again.
-    if let Some(newest) = tables.changes.last_key_value() {
-        let (key, value) = newest.into_inner()?;
-        batch.insert(&tables.changes, key, value);
-    }
     Tables::commit(batch)
 }
 

@@ -21,6 +21,8 @@ const TRAILER: [u8; 4] = [b'F', b'J', b'L', 3];
 const START_BYTES: usize = 13;
 const ITEM_BYTES: usize = 21;
 const END_BYTES: usize = 13;
+/// How far a batch's number may lie above the one before: fjall's flushes and compactions take some in between.
+const SEQNO_GAP_MAX: u64 = 64;
 
 /// Examines every journal of a database, and makes the newest one's valid part durable.
 ///
@@ -50,8 +52,9 @@ pub(super) fn examine(db: &Path) -> Result<(), OpenError> {
         if !newest {
             return Err(damaged("and the journal was complete once"));
         }
-        if let Some(next) = next_batch(rest) {
-            return Err(damaged(&format!("but at byte {} there is a whole batch", valid + next)));
+        let torn = torn_start(rest, last_seqno);
+        if let Some(next) = next_batch(&rest[torn..]) {
+            return Err(damaged(&format!("but at byte {} there is a whole batch", valid + torn + next)));
         }
         tracing::warn!(
             journal = %path.display(), valid_bytes = valid, torn_bytes = rest.len(),
@@ -104,6 +107,20 @@ fn valid_len(bytes: &[u8], last_seqno: &mut Option<u64>) -> usize {
         *last_seqno = Some(seqno);
     }
     at
+}
+
+/// The length of the batch at the front of `bytes` whose number was torn and nothing else; 0 where there is none.
+///
+/// A batch is written in several calls, and a crash may keep the later ones alone. The number is in no checksum, so a batch
+/// whose start was lost in part, which reads as zeros, can look whole.
+fn torn_start(bytes: &[u8], last_seqno: Option<u64>) -> usize {
+    let Some((len, found)) = batch(bytes) else { return 0 };
+    let last = last_seqno.unwrap_or(0);
+    let is_left_of = |written: u64| {
+        written.to_le_bytes().iter().zip(found.to_le_bytes()).all(|(&byte, left)| left == byte || left == 0)
+    };
+    let torn = (1..=SEQNO_GAP_MAX).any(|gap| is_left_of(last.saturating_add(gap)));
+    if torn { len } else { 0 }
 }
 
 /// Where in `bytes` a whole batch begins.
@@ -219,6 +236,37 @@ mod tests {
         fs::write(&path, &torn).expect("written");
         examine(dir.path()).expect("a torn tail");
         assert_eq!(rows(dir.path()), 45);
+    }
+
+    #[test]
+    fn a_last_batch_whose_start_was_lost_in_part_is_dropped() {
+        let (dir, path, lens) = journal();
+        let whole = fs::read(&path).expect("read");
+        let last = lens[..lens.len() - 1].iter().sum::<usize>();
+        for (from, to) in (0..START_BYTES).flat_map(|from| (from + 1..=START_BYTES).map(move |to| (from, to)))
+        {
+            let mut torn = whole.clone();
+            torn[last + from..last + to].fill(0);
+            fs::write(&path, &torn).expect("written");
+            examine(dir.path())
+                .unwrap_or_else(|error| panic!("bytes {from} to {to} of the start lost: {error}"));
+            // Where only zeros were lost, nothing was.
+            let left = if torn == whole { 55 } else { 45 };
+            assert_eq!(rows(dir.path()), left, "bytes {from} to {to}");
+        }
+    }
+
+    #[test]
+    fn a_number_that_was_damaged_is_not_taken_for_a_torn_one() {
+        let (dir, path, lens) = journal();
+        let whole = fs::read(&path).expect("read");
+        // The last batch but one seems to come after the last, which may have been acknowledged.
+        let at = lens[..lens.len() - 2].iter().sum::<usize>() + 5;
+        let mut broken = whole.clone();
+        broken[at] ^= 0x50;
+        fs::write(&path, &broken).expect("written");
+        assert!(matches!(examine(dir.path()), Err(OpenError::Damaged { .. })));
+        assert_eq!(fs::read(&path).expect("read"), broken);
     }
 
     #[test]

@@ -3,6 +3,7 @@
 //! ```text
 //! LOCK     locked by the process that has the store open
 //! FORMAT   text: the format's version, the store's epoch, whether the creation was finished
+//! KEYS     the API keys, where there are any; see `keys`
 //! db/      fjall's
 //! ```
 //! `FORMAT` is written beside fjall rather than in it, since it must be read before fjall touches a file.
@@ -195,6 +196,7 @@ impl Layout {
 
     /// Ends a restore: the store may be opened.
     pub(super) fn finish(&self) -> Result<(), OpenError> {
+        settle_names(&self.root)?;
         write_format(&self.root, State::Ready, self.epoch)
     }
 
@@ -291,7 +293,7 @@ fn write_format(root: &Path, state: State, epoch: Epoch) -> Result<(), OpenError
 /// Makes the names of all directories durable, from that of the data directory itself down.
 ///
 /// The engine syncs what it writes into a table's directory, but not the directory's own name. Were that lost, the next start
-/// would pass over the table's rows in the journal without a word, and number its batches from too low.
+/// would pass over the table's rows in the journal without a word.
 fn settle_names(root: &Path) -> Result<(), OpenError> {
     let sync = |path: &Path| File::open(path).and_then(|directory| directory.sync_all()).map_err(at(path));
     let above = root.parent().filter(|above| !above.as_os_str().is_empty()).unwrap_or(Path::new("."));

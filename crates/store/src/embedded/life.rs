@@ -7,6 +7,7 @@ use super::{
     committer::{Committer, Committing},
     failure::Failure,
     follower::{self, Follower},
+    keys::KeyFile,
     layout::Layout,
     migrate,
     overlay::Overlay,
@@ -73,6 +74,7 @@ impl EmbeddedStore {
             held: Arc::new(AtomicBool::new(false)),
             closed: AtomicBool::new(false),
             seed,
+            keys: KeyFile::of(layout.root()),
             layout,
         });
         let threads = inner.start(options, last, derived)?;

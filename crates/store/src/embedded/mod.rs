@@ -20,6 +20,7 @@ mod feed;
 mod follower;
 mod head;
 mod journal;
+mod keys;
 mod layout;
 mod life;
 mod maintenance;
@@ -101,6 +102,7 @@ struct Inner {
     /// Of the hashes of keys in memory.
     seed: u64,
     layout: Layout,
+    keys: keys::KeyFile,
 }
 
 impl EmbeddedStore {

@@ -5,6 +5,7 @@ mod backends;
 mod backup;
 mod embedded;
 mod feed;
+mod keys;
 mod model;
 
 mod memory_contract {

@@ -13,6 +13,7 @@ fn every_verb_comes_up() {
             Op::Delivered(mark) => format!("{} delivered {} {} {}", frame.id, mark.chat, mark.user, mark.seq),
             Op::Typing(typing) => format!("{} typing {} {}", frame.id, typing.chat, typing.user),
             Op::Presence(presence) => format!("{} presence {:?}", frame.id, presence.users),
+            Op::Auth(auth) => format!("{} auth {} {auth:?}", frame.id, auth.token),
         }
     };
     for (frame, expected) in [
@@ -22,6 +23,7 @@ fn every_verb_comes_up() {
         (r#"{"id":3,"op":"read","chat":"a:b","user":"a","seq":4}"#, "3 read a:b a 4"),
         (r#"{"id":4,"op":"delivered","chat":"a:b","user":"a","seq":4}"#, "4 delivered a:b a 4"),
         (r#"{"id":5,"op":"typing","chat":"a:b","user":"a"}"#, "5 typing a:b a"),
+        (r#"{"id":6,"op":"auth","token":"t.o.k"}"#, "6 auth t.o.k AuthRequest"),
         (
             r#"{"id":9007199254740991,"\u006fp":"pr\u0065sence","user":["a","b"]}"#,
             "9007199254740991 presence [\"a\", \"b\"]",
