@@ -14,6 +14,27 @@ pub enum Event {
         /// The message as it stands, its chat in the canonical spelling.
         message: Message,
     },
+    /// A message's text was replaced.
+    Edit {
+        /// Its place in the feed.
+        id: String,
+        /// The message as it stands, its chat in the canonical spelling.
+        message: Message,
+    },
+    /// A message was taken back.
+    Unsend {
+        /// Its place in the feed.
+        id: String,
+        /// The message as it stands, its chat in the canonical spelling.
+        message: Message,
+    },
+    /// A reaction to a message came or went.
+    Reaction {
+        /// Its place in the feed.
+        id: String,
+        /// The message as it stands, its chat in the canonical spelling.
+        message: Message,
+    },
     /// A user's read marker moved.
     Read {
         /// Its place in the feed.
@@ -63,7 +84,12 @@ impl Event {
     /// Its place in the feed; `None` of what lives only for the moment.
     pub fn id(&self) -> Option<&str> {
         match self {
-            Self::Message { id, .. } | Self::Read { id, .. } | Self::Delivered { id, .. } => Some(id),
+            Self::Message { id, .. }
+            | Self::Edit { id, .. }
+            | Self::Unsend { id, .. }
+            | Self::Reaction { id, .. }
+            | Self::Read { id, .. }
+            | Self::Delivered { id, .. } => Some(id),
             Self::Typing { .. } | Self::Presence { .. } => None,
         }
     }
@@ -73,6 +99,13 @@ impl Event {
         Some(match event {
             WireEvent::Message(event) => {
                 Self::Message { id: event.id.into_owned(), message: event.message.into() }
+            }
+            WireEvent::Edit(event) => Self::Edit { id: event.id.into_owned(), message: event.message.into() },
+            WireEvent::Unsend(event) => {
+                Self::Unsend { id: event.id.into_owned(), message: event.message.into() }
+            }
+            WireEvent::Reaction(event) => {
+                Self::Reaction { id: event.id.into_owned(), message: event.message.into() }
             }
             WireEvent::Read(MarkEvent { id, chat, user, seq, ts }) => {
                 Self::Read { id: id.into(), chat: chat.into(), user: user.into(), seq, ts }

@@ -1,7 +1,7 @@
 use chinwag_wire::WireMessage;
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 use serde_json::value::RawValue;
-use std::borrow::Cow;
+use std::{borrow::Cow, collections::BTreeMap};
 
 /// A message as the server holds it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -24,6 +24,26 @@ pub struct Message {
     /// The application's own object.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub data: Option<Data>,
+    /// When its text was last replaced, in microseconds since the Unix epoch.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub edited_ts: Option<u64>,
+    /// Whether its sender took it back; then it says nothing.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub unsent: bool,
+    /// Who reacted, by emoji.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub reactions: BTreeMap<String, Vec<String>>,
+}
+
+impl Message {
+    /// Who reacted with what, on one line.
+    pub fn reactions_in_words(&self) -> String {
+        if self.reactions.is_empty() {
+            return "no reactions".to_owned();
+        }
+        let each = self.reactions.iter().map(|(emoji, users)| format!("{emoji} {}", users.join(", ")));
+        each.collect::<Vec<_>>().join("; ")
+    }
 }
 
 impl From<WireMessage<'_>> for Message {
@@ -37,6 +57,13 @@ impl From<WireMessage<'_>> for Message {
             ts: message.ts,
             key: message.key.map(Cow::into_owned),
             data: message.data.map(|data| Data(data.to_owned())),
+            edited_ts: message.edited_ts,
+            unsent: message.unsent,
+            reactions: message
+                .reactions
+                .into_iter()
+                .map(|(emoji, users)| (emoji.into_owned(), users.into_iter().map(Cow::into_owned).collect()))
+                .collect(),
         }
     }
 }

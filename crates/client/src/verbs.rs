@@ -1,5 +1,5 @@
-use crate::{Client, ClientError, client::json};
-use chinwag_wire::{MarkRequest, TypingRequest, encode_query};
+use crate::{Client, ClientError, Message, client::json};
+use chinwag_wire::{EditRequest, MarkRequest, ReactRequest, TypingRequest, UnsendRequest, encode_query};
 use hyper::Method;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
@@ -43,6 +43,40 @@ impl Client {
     /// [`ClientError`] as it says there.
     pub async fn delivered(&self, chat: &str, user: &str, seq: u64) -> Result<Marked, ClientError> {
         self.mark("/api/delivered", chat, user, seq).await
+    }
+
+    /// Replaces the text of a message that `sender` sent. Gives the message as it stands.
+    ///
+    /// # Errors
+    /// [`ClientError`] as it says there.
+    pub async fn edit(&self, chat: &str, seq: u64, sender: &str, text: &str) -> Result<Message, ClientError> {
+        let request = EditRequest { chat: chat.into(), seq, sender: sender.into(), text: text.into() };
+        self.post("/api/edit", &request).await.map(|(message, _)| message)
+    }
+
+    /// Takes a message back that `sender` sent. Gives the message as it stands.
+    ///
+    /// # Errors
+    /// [`ClientError`] as it says there.
+    pub async fn unsend(&self, chat: &str, seq: u64, sender: &str) -> Result<Message, ClientError> {
+        let request = UnsendRequest { chat: chat.into(), seq, sender: sender.into() };
+        self.post("/api/unsend", &request).await.map(|(message, _)| message)
+    }
+
+    /// Reacts to a message, or takes the reaction back. Gives the message as it stands.
+    ///
+    /// # Errors
+    /// [`ClientError`] as it says there.
+    pub async fn react(
+        &self,
+        chat: &str,
+        seq: u64,
+        user: &str,
+        emoji: &str,
+        remove: bool,
+    ) -> Result<Message, ClientError> {
+        let request = ReactRequest { chat: chat.into(), seq, user: user.into(), emoji: emoji.into(), remove };
+        self.post("/api/react", &request).await.map(|(message, _)| message)
     }
 
     /// Tells the peer that a user writes. It holds for some seconds, so one try only: a late one would be wrong.

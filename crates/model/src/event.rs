@@ -1,4 +1,4 @@
-use crate::{Chat, Invalid, Marked, Message, Side, Ts, UserId};
+use crate::{Chat, Invalid, Marked, Message, RevisionKind, Side, Ts, UserId};
 use std::{fmt, sync::Arc};
 
 /// What a user's feed tells.
@@ -6,6 +6,13 @@ use std::{fmt, sync::Arc};
 pub enum Event {
     /// A message was stored. Both users of its chat hear of it.
     Message(Arc<Message>),
+    /// A message was revised. Both users of its chat hear of it.
+    Revised {
+        /// As it stands.
+        message: Arc<Message>,
+        /// What was done to it.
+        kind: RevisionKind,
+    },
     /// A marker moved. Both users of its chat hear of it.
     Marker(Marked),
     /// A user writes. The peer hears of it, once, and nobody later.
@@ -35,6 +42,7 @@ impl Event {
     pub fn ts(&self) -> Option<Ts> {
         match self {
             Self::Message(message) => Some(message.ts),
+            Self::Revised { message, .. } => Some(message.changed()),
             Self::Marker(marked) => Some(marked.marker.ts),
             Self::Typing { .. } | Self::Presence(_) => None,
         }
@@ -43,7 +51,9 @@ impl Event {
     /// The users in whose feeds it belongs, each once. Presence belongs in the feeds of those who watch.
     pub fn hearers(&self) -> impl Iterator<Item = &str> {
         let (chat, sides) = match self {
-            Self::Message(message) => (Some(&message.chat), message.chat.sides()),
+            Self::Message(message) | Self::Revised { message, .. } => {
+                (Some(&message.chat), message.chat.sides())
+            }
             Self::Marker(marked) => (Some(&marked.chat), marked.chat.sides()),
             Self::Typing { chat, .. } if chat.is_note_to_self() => (None, &[][..]),
             Self::Typing { chat, by: Side::First } => (Some(chat), &[Side::Second][..]),
@@ -56,7 +66,7 @@ impl Event {
     /// How much of a catch-up it takes, in bytes, as [`Message::weight`] counts them.
     pub fn weight(&self) -> usize {
         match self {
-            Self::Message(message) => message.weight(),
+            Self::Message(message) | Self::Revised { message, .. } => message.weight(),
             Self::Marker(_) | Self::Typing { .. } | Self::Presence(_) => 160,
         }
     }

@@ -15,6 +15,7 @@ pub mod limits;
 mod marker;
 mod message;
 mod page;
+mod revise;
 mod user;
 
 pub use caller::{Caller, KeyId, Scope};
@@ -27,4 +28,5 @@ pub use invalid::{Code, Invalid};
 pub use marker::{Mark, Marked, Marker, MarkerKind, Markers};
 pub use message::{Message, Reaction, Revision, Seq, Ts};
 pub use page::{Direction, Page, PageQuery, Place};
+pub use revise::{Change, Emoji, Revise, Reviser, RevisionKind};
 pub use user::UserId;

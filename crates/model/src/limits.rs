@@ -53,6 +53,11 @@ pub const OUTBOX_MAX_BYTES: usize = 512 * 1024;
 /// Users whose presence one session may watch, and one request may ask for.
 pub const WATCH_MAX_USERS: usize = 100;
 
+/// Length of a reaction's emoji, in bytes.
+pub const EMOJI_MAX_BYTES: usize = 64;
+/// Reactions of one user to one message.
+pub const REACTIONS_MAX: usize = 20;
+
 const _: () = assert!(CATCH_UP_MAX_BYTES <= CATCH_UPS_MAX_BYTES);
 const _: () = assert!(TEXT_DEFAULT_MAX_BYTES <= TEXT_HARD_MAX_BYTES);
 const _: () = assert!(TEXT_HARD_MAX_BYTES * 6 + DATA_MAX_BYTES + 2 * CHAT_MAX_BYTES < BODY_MAX_BYTES);

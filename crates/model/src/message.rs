@@ -1,11 +1,11 @@
-use crate::{Chat, Data, SendKey, Side};
+use crate::{Chat, Data, RevisionKind, SendKey, Side};
 
 /// A message's position in its chat: 1, 2, 3, … with no gap and no reuse.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Seq(pub u64);
 
 /// Server time in microseconds since the Unix epoch. Strictly rising within an embedded store.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
 pub struct Ts(pub u64);
 
 impl Ts {
@@ -67,6 +67,23 @@ impl Message {
     /// When it last changed: when it was stored, or last revised.
     pub fn changed(&self) -> Ts {
         self.revision.as_ref().map_or(self.ts, |revision| revision.ts)
+    }
+
+    /// Whether it was taken back.
+    pub fn is_unsent(&self) -> bool {
+        self.revision.as_ref().is_some_and(|revision| revision.unsent)
+    }
+
+    /// What was last done to it, as those hear who know it as it stood at `since`; `None` if nothing was since.
+    pub fn revised_since(&self, since: Ts) -> Option<RevisionKind> {
+        let revision = self.revision.as_ref().filter(|revision| revision.ts > since)?;
+        Some(if revision.unsent {
+            RevisionKind::Unsend
+        } else if revision.edited_ts.is_some_and(|edited| edited > since) {
+            RevisionKind::Edit
+        } else {
+            RevisionKind::Reaction
+        })
     }
 
     /// The sender's name.

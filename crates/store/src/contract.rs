@@ -2,9 +2,11 @@
 
 mod feed;
 mod keys;
+mod revise;
 
 pub use feed::*;
 pub use keys::*;
+pub use revise::*;
 
 use crate::{Appended, Store, StoreError};
 use chinwag_model::{
@@ -54,6 +56,14 @@ macro_rules! contract_tests {
             a_catch_up_and_the_outlet_have_no_seam
             a_closed_store_has_no_inbox
             inboxes_and_markers_are_there_again
+            a_message_is_edited_and_stays_in_its_place
+            a_revision_that_is_not_allowed_changes_nothing
+            what_is_unsent_is_gone_and_not_unread
+            reactions_come_and_go
+            a_key_is_known_after_a_revision
+            a_catch_up_tells_of_revisions
+            revisions_at_once_are_all_kept
+            revisions_are_there_again
         );
     };
     (@each $backend:expr, $($case:ident)*) => {

@@ -20,6 +20,21 @@ pub enum StoreError {
     /// The key was used before, with another text or data. Nothing was stored.
     #[error("this key was used before with another text or data")]
     KeyReused,
+    /// The chat has no such message.
+    #[error("the chat has no such message")]
+    NoSuchMessage,
+    /// Only a message's sender may do this. Nothing was stored.
+    #[error("only the sender of the message may do this")]
+    NotTheSender,
+    /// The message was taken back. Nothing was stored.
+    #[error("the message is unsent")]
+    Unsent,
+    /// The message is too old for this. Nothing was stored.
+    #[error("the message is too old to be changed")]
+    TooLate,
+    /// The user has as many reactions to the message as are allowed. Nothing was stored.
+    #[error("a user has at most {} reactions to a message", chinwag_model::limits::REACTIONS_MAX)]
+    TooManyReactions,
     /// The store is closed or has failed. Nothing was stored.
     #[error("the store is not available: {0}")]
     Unavailable(String),

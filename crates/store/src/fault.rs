@@ -1,7 +1,9 @@
 //! A store that fails, delays or loses the answer of its Nth call, around any other.
 
 use crate::{Appended, CatchUp, Outlet, Store, StoreError, StoreFuture};
-use chinwag_model::{Draft, Epoch, InboxPage, InboxQuery, Mark, Marked, Page, PageQuery, Ts, UserId};
+use chinwag_model::{
+    Draft, Epoch, InboxPage, InboxQuery, Mark, Marked, Message, Page, PageQuery, Revise, Ts, UserId,
+};
 use parking_lot::Mutex;
 use std::{
     collections::BTreeMap,
@@ -89,6 +91,10 @@ impl Store for FaultyStore {
 
     fn page(&self, query: PageQuery) -> StoreFuture<'_, Page> {
         Box::pin(self.meet(move || self.inner.page(query)))
+    }
+
+    fn revise(&self, revise: Revise) -> StoreFuture<'_, Arc<Message>> {
+        Box::pin(self.meet(move || self.inner.revise(revise)))
     }
 
     fn mark(&self, mark: Mark) -> StoreFuture<'_, Marked> {

@@ -9,12 +9,13 @@ mod error;
 pub mod fault;
 mod keys;
 pub mod memory;
+mod revise;
 
 pub use error::StoreError;
 pub use keys::{KeyStore, StoredKey};
 
 use chinwag_model::{
-    Draft, Epoch, Event, InboxPage, InboxQuery, Mark, Marked, Message, Page, PageQuery, Ts, UserId,
+    Draft, Epoch, Event, InboxPage, InboxQuery, Mark, Marked, Message, Page, PageQuery, Revise, Ts, UserId,
 };
 use std::{future::Future, pin::Pin, sync::Arc};
 
@@ -70,6 +71,18 @@ pub trait Store: Send + Sync {
     /// # Errors
     /// [`StoreError::Busy`], [`StoreError::Unavailable`], [`StoreError::Damaged`].
     fn page(&self, query: PageQuery) -> StoreFuture<'_, Page>;
+
+    /// Changes a message: edits it, takes it back, or puts or takes away a reaction. `seq` counts messages only.
+    ///
+    /// Atomic. A change has a time of its own; the reply is the message as it stands, also where it stood like that
+    /// already, and then nothing is stored. What was taken back is in no reply and no event from then on, and counts as unread no
+    /// more. A repeat of the key of a message that was changed is still known by what was first sent.
+    ///
+    /// # Errors
+    /// [`StoreError::NoSuchMessage`], [`StoreError::NotTheSender`], [`StoreError::Unsent`], [`StoreError::TooLate`],
+    /// [`StoreError::TooManyReactions`], in this order; else those of [`Store::append`] but for the key's. After
+    /// [`StoreError::OutcomeUnknown`] it may simply be repeated.
+    fn revise(&self, revise: Revise) -> StoreFuture<'_, Arc<Message>>;
 
     /// Moves a user's marker in a chat, forward only, and at most to the chat's last message. Read raises delivered.
     ///

@@ -5,10 +5,11 @@
 use crate::{
     Appended, CatchUp, KeyStore, Outlet, Store, StoreError, StoreFuture, StoredKey,
     keys::{put, revoke},
+    revise::apply,
 };
 use chinwag_model::{
     Chat, Clock, Direction, Draft, Epoch, Event, InboxEntry, InboxPage, InboxQuery, KeyId, Mark, Marked,
-    Marker, MarkerKind, Markers, Message, Page, PageQuery, SendKey, Seq, Side, Ts, UserId,
+    Marker, MarkerKind, Markers, Message, Page, PageQuery, Revise, SendKey, Seq, Side, Ts, UserId,
     limits::{CATCH_UP_MAX_BYTES, CATCH_UP_MAX_EVENTS, KEY_WINDOW},
 };
 use parking_lot::Mutex;
@@ -55,7 +56,8 @@ impl History {
     /// Messages of the peer above the user's read marker.
     fn unread(&self, side: Side) -> u64 {
         let read = self.markers[side.index()].read.seq;
-        let unread = |message: &&Arc<Message>| message.sender != side && message.seq > read;
+        let unread =
+            |message: &&Arc<Message>| message.sender != side && message.seq > read && !message.is_unsent();
         self.messages.iter().filter(unread).count() as u64
     }
 
@@ -70,8 +72,15 @@ impl History {
         })
     }
 
-    fn events(&self, chat: &Chat) -> impl Iterator<Item = Event> {
-        let messages = self.messages.iter().cloned().map(Event::Message);
+    /// What changed since a time: a message that is new as one, another that was revised as that.
+    fn events(&self, chat: &Chat, since: Ts) -> impl Iterator<Item = Event> {
+        let messages = self.messages.iter().filter_map(move |message| {
+            if message.ts > since {
+                return Some(Event::Message(message.clone()));
+            }
+            let kind = message.revised_since(since)?;
+            Some(Event::Revised { message: message.clone(), kind })
+        });
         let marked = chat.sides().iter().flat_map(move |&side| {
             [MarkerKind::Delivered, MarkerKind::Read].map(|kind| {
                 let marker = self.markers[side.index()].get(kind);
@@ -122,7 +131,8 @@ impl MemoryStore {
             && u128::from(now - first.ts.0) <= KEY_WINDOW.as_micros()
         {
             return if *first.text == *draft.text.as_str() && first.data == draft.data {
-                Ok(Appended { message: first.clone(), replayed: true })
+                let at = usize::try_from(first.seq.0).expect("an index of a vector") - 1;
+                Ok(Appended { message: state.chats[&draft.chat].messages[at].clone(), replayed: true })
             } else {
                 Err(StoreError::KeyReused)
             };
@@ -146,6 +156,21 @@ impl MemoryStore {
         }
         state.tell(Event::Message(message.clone()));
         Ok(Appended { message, replayed: false })
+    }
+
+    fn revise_now(&self, revise: &Revise) -> Result<Arc<Message>, StoreError> {
+        let state = &mut *self.state.lock();
+        state.check_open()?;
+        let at = usize::try_from(revise.seq.0).unwrap_or(usize::MAX).wrapping_sub(1);
+        let history = state.chats.get(&revise.chat);
+        let stands = history.and_then(|history| history.messages.get(at)).ok_or(StoreError::NoSuchMessage)?;
+        let now = Ts(self.clock.read().wall.0.max(state.last_ts + 1));
+        let Some(message) = apply(stands, revise, now)? else { return Ok(stands.clone()) };
+        let message = Arc::new(message);
+        state.take_ts(&*self.clock);
+        state.chats.get_mut(&revise.chat).expect("it has a message").messages[at] = message.clone();
+        state.tell(Event::Revised { message: message.clone(), kind: revise.change.kind() });
+        Ok(message)
     }
 
     fn mark_now(&self, mark: Mark) -> Result<Marked, StoreError> {
@@ -190,7 +215,7 @@ impl MemoryStore {
         let upto = Ts(state.last_ts);
         let since = since.unwrap_or(upto);
         let chats = state.chats.iter().filter(|(chat, _)| chat.side_of(user.as_str()).is_some());
-        let mut events: Vec<_> = chats.flat_map(|(chat, history)| history.events(chat)).collect();
+        let mut events: Vec<_> = chats.flat_map(|(chat, history)| history.events(chat, since)).collect();
         events.retain(|event| event.ts() > Some(since));
         events.sort_by_key(Event::ts);
         let bytes: usize = events.iter().map(Event::weight).sum();
@@ -237,6 +262,10 @@ impl Store for MemoryStore {
 
     fn page(&self, query: PageQuery) -> StoreFuture<'_, Page> {
         Box::pin(ready(self.page_now(&query)))
+    }
+
+    fn revise(&self, revise: Revise) -> StoreFuture<'_, Arc<Message>> {
+        Box::pin(ready(self.revise_now(&revise)))
     }
 
     fn mark(&self, mark: Mark) -> StoreFuture<'_, Marked> {

@@ -4,7 +4,7 @@ use crate::{
     message::WireMessage,
     presence::write_state,
 };
-use chinwag_model::{Chat, Epoch, Event, FeedId, Marked, Presence, Side, Spelling};
+use chinwag_model::{Chat, Epoch, Event, FeedId, Marked, Presence, RevisionKind, Side, Spelling};
 use serde::{Deserialize, Deserializer, de::Error as _};
 use serde_json::value::RawValue;
 use std::{borrow::Cow, io::Write as _};
@@ -13,6 +13,9 @@ use std::{borrow::Cow, io::Write as _};
 pub fn event_name(event: &Event) -> &'static str {
     match event {
         Event::Message(_) => "message",
+        Event::Revised { kind: RevisionKind::Edit, .. } => "edit",
+        Event::Revised { kind: RevisionKind::Unsend, .. } => "unsend",
+        Event::Revised { kind: RevisionKind::Reaction, .. } => "reaction",
         Event::Marker(marked) => marker_name(marked.kind),
         Event::Typing { .. } => "typing",
         Event::Presence(_) => "presence",
@@ -22,7 +25,7 @@ pub fn event_name(event: &Event) -> &'static str {
 /// An event as JSON on one line. `epoch` is the store's, for the id of an event that is stored.
 pub fn encode_event(event: &Event, epoch: Epoch) -> Vec<u8> {
     let mut out = Vec::with_capacity(match event {
-        Event::Message(message) => size_hint(message) + 80,
+        Event::Message(message) | Event::Revised { message, .. } => size_hint(message) + 80,
         Event::Marker(_) | Event::Typing { .. } | Event::Presence(_) => 256,
     });
     out.extend_from_slice(br#"{"type":""#);
@@ -32,7 +35,7 @@ pub fn encode_event(event: &Event, epoch: Epoch) -> Vec<u8> {
         write_id(&mut out, "id", FeedId { epoch, ts });
     }
     match event {
-        Event::Message(message) => {
+        Event::Message(message) | Event::Revised { message, .. } => {
             out.extend_from_slice(br#","message":"#);
             Names::new(&message.chat, Spelling::Canonical).write_message(&mut out, message);
         }
@@ -106,6 +109,12 @@ fn write_presence(out: &mut Vec<u8>, presence: &Presence) {
 pub enum WireEvent<'a> {
     /// A message was stored.
     Message(MessageEvent<'a>),
+    /// A message's text was replaced.
+    Edit(MessageEvent<'a>),
+    /// A message was taken back.
+    Unsend(MessageEvent<'a>),
+    /// A reaction came or went.
+    Reaction(MessageEvent<'a>),
     /// A read marker moved.
     Read(MarkEvent<'a>),
     /// A delivered marker moved.
@@ -125,7 +134,7 @@ pub enum WireEvent<'a> {
     },
 }
 
-/// What [`WireEvent::Message`] carries.
+/// What [`WireEvent::Message`] carries, and what tells of its revisions.
 #[derive(Debug, Clone, Deserialize)]
 pub struct MessageEvent<'a> {
     /// Its place in the feed.
@@ -209,6 +218,9 @@ impl<'a> WireEvent<'a> {
         let Head { kind } = serde_json::from_str(json)?;
         Ok(match &*kind {
             "message" => Self::Message(serde_json::from_str(json)?),
+            "edit" => Self::Edit(serde_json::from_str(json)?),
+            "unsend" => Self::Unsend(serde_json::from_str(json)?),
+            "reaction" => Self::Reaction(serde_json::from_str(json)?),
             "read" => Self::Read(serde_json::from_str(json)?),
             "delivered" => Self::Delivered(serde_json::from_str(json)?),
             "typing" => Self::Typing(serde_json::from_str(json)?),
@@ -221,7 +233,9 @@ impl<'a> WireEvent<'a> {
     /// Its place in the feed; `None` of what lives only for the moment.
     pub fn id(&self) -> Option<&str> {
         match self {
-            Self::Message(event) => Some(&event.id),
+            Self::Message(event) | Self::Edit(event) | Self::Unsend(event) | Self::Reaction(event) => {
+                Some(&event.id)
+            }
             Self::Read(event) | Self::Delivered(event) => Some(&event.id),
             Self::Ready(event) => Some(&event.id),
             Self::Unknown { id, .. } => id.as_deref(),

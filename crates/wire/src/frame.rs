@@ -6,6 +6,7 @@ use crate::{
     mark::{MarkRequest, TypingRequest},
     presence::PresenceRequest,
     pull::PullRequest,
+    revise::{EditRequest, ReactRequest, UnsendRequest},
     send::SendRequest,
 };
 use chinwag_model::{Invalid, limits::INTEGER_MAX};
@@ -32,6 +33,12 @@ pub enum Op<'a> {
     Read(MarkRequest<'a>),
     /// `delivered`
     Delivered(MarkRequest<'a>),
+    /// `edit`
+    Edit(EditRequest<'a>),
+    /// `unsend`
+    Unsend(UnsendRequest<'a>),
+    /// `react`
+    React(ReactRequest<'a>),
     /// `typing`
     Typing(TypingRequest<'a>),
     /// `presence`
@@ -79,13 +86,16 @@ impl<'a> Op<'a> {
             "chats" => Self::Chats(InboxRequest::parse_json(frame)?),
             "read" => Self::Read(MarkRequest::parse_json(frame)?),
             "delivered" => Self::Delivered(MarkRequest::parse_json(frame)?),
+            "edit" => Self::Edit(EditRequest::parse_json(frame)?),
+            "unsend" => Self::Unsend(UnsendRequest::parse_json(frame)?),
+            "react" => Self::React(ReactRequest::parse_json(frame)?),
             "typing" => Self::Typing(TypingRequest::parse_json(frame)?),
             "presence" => Self::Presence(PresenceRequest::parse_json(frame)?),
             "auth" => Self::Auth(AuthRequest::parse_json(frame)?),
             _ => {
                 return Err(Invalid::new(
                     "op",
-                    "op must be send, pull, chats, read, delivered, typing, presence or auth",
+                    "op must be send, pull, chats, read, delivered, edit, unsend, react, typing, presence or auth",
                 ));
             }
         })

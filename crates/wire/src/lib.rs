@@ -23,6 +23,7 @@ mod presence;
 mod problem;
 mod pull;
 mod query;
+mod revise;
 mod send;
 
 pub use archive::{
@@ -45,4 +46,5 @@ pub use presence::{PresenceReply, PresenceRequest, WirePresence, encode_presence
 pub use problem::{Problem, ProblemCode};
 pub use pull::PullRequest;
 pub use query::encode_query;
+pub use revise::{EditRequest, ReactRequest, UnsendRequest};
 pub use send::SendRequest;

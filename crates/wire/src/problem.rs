@@ -68,18 +68,28 @@ codes! {
     NotAllowed = 403 "not_allowed" "The caller may not do this.";
     /// The sender or user is not one of the two users of the chat.
     NotAMember = 403 "not_a_member" "Not one of the two users of the chat.";
+    /// Only the sender of a message may do this to it.
+    NotTheSender = 403 "not_the_sender" "Only the sender of the message may do this.";
     /// The request comes from a page of another site.
     Origin = 403 "origin" "Requests from other sites' pages are refused.";
     /// The request's `Host` is none of this server's names.
     Host = 403 "host" "This server does not answer to that host name.";
     /// No route has this path.
     NoSuchPath = 404 "no_such_path" "There is nothing at this path.";
+    /// The chat has no such message.
+    NoSuchMessage = 404 "no_such_message" "The chat has no such message.";
     /// The path does not take this method; `Allow` names those that it takes.
     MethodNotAllowed = 405 "method_not_allowed" "This path does not take that method.";
     /// The body did not arrive in time.
     Timeout = 408 "timeout" "The request took too long to arrive.";
     /// Another session of the user took this one's place.
     Replaced = 409 "replaced" "Another session of this user took this one's place.";
+    /// The message was taken back.
+    Unsent = 409 "unsent" "The message is unsent.";
+    /// The message is too old for this.
+    TooLate = 409 "too_late" "The message is too old to be changed.";
+    /// The user has as many reactions to the message as are allowed.
+    TooManyReactions = 409 "too_many_reactions" "No more reactions of this user to this message.";
     /// The body is over the limit.
     BodyTooLarge = 413 "body_too_large" "The request body is too large.";
     /// The body does not claim to be JSON.

@@ -56,7 +56,7 @@ async fn a_feed_tells_what_comes_and_answers_pings() {
     let typing = r#"{"type":"typing","chat":"a:b","user":"b"}"#;
     let gone = r#"{"type":"presence","user":"b","online":false,"last_seen":7}"#;
     let came = r#"{"type":"presence","user":"b","online":true}"#;
-    let newer = r#"{"type":"reaction","id":"5","more":7}"#;
+    let newer = r#"{"type":"later","id":"5","more":7}"#;
     let downs = [read, delivered, typing, typing, gone, came, newer].map(text);
     let first = [told("1", 7), ready("2", true), Down::Ping].into_iter().chain(downs).chain([told("6", 8)]);
     let script = FeedScript::start([Visit::Feed(first.collect())]).await;

@@ -18,6 +18,7 @@ mod output;
 mod place;
 mod pull;
 mod restore;
+mod revise;
 mod send;
 mod serve;
 mod tail;
@@ -66,6 +67,12 @@ enum Command {
     Send(send::SendArgs),
     /// Read the messages of a chat.
     Pull(pull::PullArgs),
+    /// Replace the text of a message.
+    Edit(revise::EditArgs),
+    /// Take a message back.
+    Unsend(revise::UnsendArgs),
+    /// React to a message, or take a reaction back.
+    React(revise::ReactArgs),
     /// Talk in a chat, in the terminal.
     Chat(chat::ChatArgs),
     /// Follow the feed of a user.
@@ -193,6 +200,9 @@ pub async fn run() -> ExitCode {
         Command::Serve { flags } => serve::run(&flags).await,
         Command::Send(args) => send::run(args).await,
         Command::Pull(args) => pull::run(args).await,
+        Command::Edit(args) => revise::edit(args).await,
+        Command::Unsend(args) => revise::unsend(args).await,
+        Command::React(args) => revise::react(args).await,
         Command::Chat(args) => chat::run(args).await,
         Command::Tail(args) => tail::run(args).await,
         Command::Check(args) => check::run(&args).await,

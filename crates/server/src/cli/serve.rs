@@ -179,6 +179,7 @@ fn store_options(settings: &Settings) -> embedded::Options {
 fn http_options(settings: &Settings) -> http::Options {
     http::Options {
         text_max_bytes: settings.text_max_bytes,
+        revise_window: Duration::from_secs(settings.revise_window_s),
         allowed_hosts: settings.allowed_hosts.clone(),
         bodies_max_bytes: mib(settings.bodies_max_mib),
         body_timeout: Duration::from_secs(settings.body_timeout_s),

@@ -128,6 +128,28 @@ fn sentence(event: &Event) -> String {
             let (time, chat, seq) = (utc(message.send_time), escaped(&message.chat), message.seq);
             format!("{time}  {chat}  {seq}  {}: {}", escaped(&message.sender), escaped(&message.text))
         }
+        Event::Edit { message, .. } => {
+            let (chat, seq, time) =
+                (escaped(&message.chat), message.seq, message.edited_ts.map_or(message.ts, |ts| ts));
+            let (time, sender) = (utc(time / 1_000_000), escaped(&message.sender));
+            format!("{time}  {chat}  {seq}  {sender} has edited: {}", escaped(&message.text))
+        }
+        Event::Unsend { message, .. } => {
+            format!(
+                "{now}  {}  {}  {} took it back",
+                escaped(&message.chat),
+                message.seq,
+                escaped(&message.sender)
+            )
+        }
+        Event::Reaction { message, .. } => {
+            format!(
+                "{now}  {}  {}  {}",
+                escaped(&message.chat),
+                message.seq,
+                escaped(&message.reactions_in_words())
+            )
+        }
         Event::Read { chat, user, seq, ts, .. } => {
             let time = utc(ts / 1_000_000);
             format!("{time}  {}  {} has read up to message {seq}", escaped(chat), escaped(user))

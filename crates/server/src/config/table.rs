@@ -32,6 +32,7 @@ pub(crate) const SETTINGS: &[Setting] = &[
     of("data", Kind::Path),
     of("disk_reserve_mib", number(0, 1 << 34)),
     of("text_max_bytes", number(1, TEXT_HARD_MAX_BYTES as u64)),
+    of("revise_window_s", number(0, 1 << 32)),
     of("log", Kind::LogFilter),
     of("log_format", Kind::Choice(&["text", "json"])),
     of("connections_max", number(1, 1_000_000)),

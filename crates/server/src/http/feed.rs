@@ -57,6 +57,7 @@ pub(super) async fn websocket(app: &Shared, head: &Parts, body: &Inbound) -> Res
         door: app.door.clone(),
         lease: feed.lease().cloned(),
         text_max_bytes: app.options.text_max_bytes,
+        revise_window: app.options.revise_window,
     };
     Ok(switch(key, Session::feed(feed, verbs, BODY_MAX_BYTES, app.websockets())))
 }

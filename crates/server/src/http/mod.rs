@@ -17,6 +17,7 @@ mod mark;
 mod presence;
 mod pull;
 mod reply;
+mod revise;
 mod send;
 
 pub use crate::ws::Session;
@@ -62,6 +63,8 @@ pub type Reply = Response<Content>;
 pub struct Options {
     /// Longest text of a message, in bytes.
     pub text_max_bytes: usize,
+    /// How long after it was stored a message may be edited or unsent by its sender.
+    pub revise_window: Duration,
     /// Host names that are ours besides localhost and IP literals; without a port.
     pub allowed_hosts: Vec<String>,
     /// Bytes of request bodies that may be held at once, over all connections; one more is refused as overloaded.
@@ -185,6 +188,9 @@ impl App {
             ("/api/delivered", &Method::POST) => {
                 mark::mark(app, caller, head, body, MarkerKind::Delivered).await
             }
+            ("/api/edit", &Method::POST) => revise::edit(app, caller, head, body).await,
+            ("/api/unsend", &Method::POST) => revise::unsend(app, caller, head, body).await,
+            ("/api/react", &Method::POST) => revise::react(app, caller, head, body).await,
             ("/api/typing", &Method::POST) => mark::typing(app, caller, head, body).await,
             ("/api/presence", &Method::GET | &Method::HEAD) => presence::presence(app, caller, head, body),
             ("/api/ticket", &Method::POST) => identify::ticket(app, identity, body).await,
@@ -202,9 +208,8 @@ impl App {
     /// The refusal of a request that no route takes: the path is unknown, or only the method is.
     fn no_route(&self, path: &str) -> Refusal {
         match path {
-            "/api/send" | "/api/read" | "/api/delivered" | "/api/typing" | "/api/ticket" => {
-                Refusal::method("POST")
-            }
+            "/api/send" | "/api/read" | "/api/delivered" | "/api/edit" | "/api/unsend" | "/api/react"
+            | "/api/typing" | "/api/ticket" => Refusal::method("POST"),
             "/api/pull" => Refusal::method("GET, HEAD, POST"),
             "/api/chats" | "/api/presence" | "/ping" | "/healthz" | "/readyz" => Refusal::method("GET, HEAD"),
             "/api/ws" | "/api/events" | "/api/poll" => Refusal::method("GET"),
@@ -249,7 +254,10 @@ const BENCH_ECHO: &str = "/bench/echo";
 fn after_panic(head: &Parts, panic: &(dyn Any + Send)) -> Refusal {
     let path = head.uri.path();
     tracing::error!(method = %head.method, path, why = why_panicked(panic), "a handler panicked");
-    Refusal::after_panic(matches!(path, "/api/send" | "/api/read" | "/api/delivered"))
+    Refusal::after_panic(matches!(
+        path,
+        "/api/send" | "/api/read" | "/api/delivered" | "/api/edit" | "/api/unsend" | "/api/react"
+    ))
 }
 
 /// What a panic said.

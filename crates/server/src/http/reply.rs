@@ -189,6 +189,20 @@ impl From<StoreError> for Refusal {
                 ProblemCode::KeyReused,
                 "this key was used before in this chat by this sender, with another text or data",
             ),
+            StoreError::NoSuchMessage => {
+                Self::new(ProblemCode::NoSuchMessage, "the chat has no message of that seq")
+            }
+            StoreError::NotTheSender => {
+                Self::new(ProblemCode::NotTheSender, "only the message's sender may edit or unsend it")
+            }
+            StoreError::Unsent => Self::new(ProblemCode::Unsent, "the message was taken back"),
+            StoreError::TooLate => {
+                Self::new(ProblemCode::TooLate, "the message is too old to be edited or unsent")
+            }
+            StoreError::TooManyReactions => Self::new(
+                ProblemCode::TooManyReactions,
+                format!("a user has at most {} reactions to a message", chinwag_model::limits::REACTIONS_MAX),
+            ),
             StoreError::Unavailable(_) => {
                 tracing::debug!(%error, "a request was refused");
                 Self::new(ProblemCode::Unavailable, "the store is not available; nothing was stored")

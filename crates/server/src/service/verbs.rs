@@ -1,8 +1,10 @@
 use super::{Act, Service, ServiceError};
 use chinwag_model::{
-    Caller, Chat, Draft, Event, InboxPage, InboxQuery, Mark, Marked, Page, PageQuery, Presence, Side, UserId,
+    Caller, Change, Chat, Draft, Event, InboxPage, InboxQuery, Mark, Marked, Message, Page, PageQuery,
+    Presence, Revise, Reviser, Scope, Side, UserId,
 };
 use chinwag_store::Appended;
+use std::sync::Arc;
 
 /// Every verb says who asks for it, and asks [`super::permit`] before anything else.
 impl Service {
@@ -31,6 +33,23 @@ impl Service {
     pub async fn inbox(&self, caller: &Caller, query: InboxQuery) -> Result<InboxPage, ServiceError> {
         Self::permit(caller, Act::SeeOwn(&query.user))?;
         Ok(self.shared.store.inbox(query).await?)
+    }
+
+    /// Edits a message, takes it back or reacts to it: it is durable once this returns, and both users hear of it.
+    ///
+    /// # Errors
+    /// Those of [`super::permit`] and of [`chinwag_store::Store::revise`].
+    pub async fn revise(&self, caller: &Caller, mut revise: Revise) -> Result<Arc<Message>, ServiceError> {
+        if let Reviser::User(side) = revise.by {
+            Self::permit(caller, Act::In(&revise.chat, side))?;
+        }
+        // An administrator's key takes any message back, at any time.
+        if matches!(caller, Caller::Key { scope: Scope::Admin, .. })
+            && matches!(revise.change, Change::Unsend { .. })
+        {
+            revise.by = Reviser::Admin;
+        }
+        Ok(self.shared.store.revise(revise).await?)
     }
 
     /// Moves a marker forward: it is durable once this returns, and both users hear of it.

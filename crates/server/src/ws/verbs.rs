@@ -6,13 +6,13 @@ use crate::{
     service::Service,
 };
 use bytes::Bytes;
-use chinwag_model::{Caller, MarkerKind};
+use chinwag_model::{Caller, MarkerKind, Revise, Spelling};
 use chinwag_wire::{
     MarkRequest, Op, ProblemCode, UpFrame, encode_auth, encode_inbox, encode_marked, encode_message,
     encode_page, encode_presence, encode_reply,
 };
 use futures_util::FutureExt;
-use std::{panic::AssertUnwindSafe, sync::Arc};
+use std::{panic::AssertUnwindSafe, sync::Arc, time::Duration};
 
 /// What answers the requests of a WebSocket.
 #[derive(Clone)]
@@ -24,6 +24,8 @@ pub(crate) struct Verbs {
     pub(crate) lease: Option<Arc<Lease>>,
     /// Longest text of a message, in bytes.
     pub(crate) text_max_bytes: usize,
+    /// How long after it was stored a message may be edited or unsent by its sender.
+    pub(crate) revise_window: Duration,
 }
 
 /// What a request came to.
@@ -76,6 +78,12 @@ impl Verbs {
             }
             Op::Read(request) => self.mark(caller, request, MarkerKind::Read).await?,
             Op::Delivered(request) => self.mark(caller, request, MarkerKind::Delivered).await?,
+            Op::Edit(request) => {
+                let revise = request.into_revise(self.text_max_bytes, self.revise_window)?;
+                self.revise(caller, revise).await?
+            }
+            Op::Unsend(request) => self.revise(caller, request.into_revise(self.revise_window)?).await?,
+            Op::React(request) => self.revise(caller, request.into_revise()?).await?,
             Op::Typing(request) => {
                 let (chat, by) = request.into_typing()?;
                 self.service.typing(caller, chat, by)?;
@@ -86,6 +94,10 @@ impl Verbs {
             }
             Op::Auth(request) => self.renew(caller, &request.token).await?,
         })
+    }
+
+    async fn revise(&self, caller: &Caller, (revise, spelling): (Revise, Spelling)) -> Result<Done, Refusal> {
+        Ok(Done::ok(encode_message(&*self.service.revise(caller, revise).await?, spelling)))
     }
 
     /// On whose behalf the next request is, unless the session is over and only its end not yet told.
@@ -123,7 +135,7 @@ impl Verbs {
 
 /// Whether a request may have changed what is stored.
 fn changes(op: &Op<'_>) -> bool {
-    matches!(op, Op::Send(_) | Op::Read(_) | Op::Delivered(_))
+    matches!(op, Op::Send(_) | Op::Read(_) | Op::Delivered(_) | Op::Edit(_) | Op::Unsend(_) | Op::React(_))
 }
 
 fn refused(id: Option<u64>, refusal: Refusal) -> Bytes {

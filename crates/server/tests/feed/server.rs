@@ -54,6 +54,7 @@ impl Setup {
             service,
             http::Options {
                 text_max_bytes: TEXT_DEFAULT_MAX_BYTES,
+                revise_window: std::time::Duration::from_hours(1),
                 allowed_hosts: Vec::new(),
                 bodies_max_bytes: 64 << 20,
                 body_timeout: LONG,

@@ -54,6 +54,7 @@ impl Setup {
             hub: hub::Options { sessions_per_user_max: 32, presence_grace: LONG },
             http: http::Options {
                 text_max_bytes: TEXT_DEFAULT_MAX_BYTES,
+                revise_window: std::time::Duration::from_hours(1),
                 allowed_hosts: vec!["chat.example.com".into()],
                 bodies_max_bytes: 64 << 20,
                 body_timeout: LONG,

@@ -67,6 +67,10 @@ impl Store for Stage {
         self.inner.page(query)
     }
 
+    fn revise(&self, revise: chinwag_model::Revise) -> StoreFuture<'_, Arc<chinwag_model::Message>> {
+        self.inner.revise(revise)
+    }
+
     fn mark(&self, mark: Mark) -> StoreFuture<'_, Marked> {
         self.inner.mark(mark)
     }

@@ -78,7 +78,49 @@ async fn both_faces_answer_the_same() {
         assert_eq!(presence, json!({"users": {"apple": {"online": true}, "nobody": {"online": false}}}));
         let (_, inbox) = ask(verb("chats", json!({"user": "apple", "chat": "banana:apple"}))).await;
         assert_eq!((&inbox["unread_total"], &inbox["chats"][0]["read"]["apple"]), (&json!(0), &json!(2)));
+        let which = |user: &str| json!({"chat": "banana:apple", "seq": 1, user: "apple"});
+        let with = |mut request: Value, key: &str, value: Value| {
+            request[key] = value;
+            request
+        };
+        let (_, edited) = ask(verb("edit", with(which("sender"), "text", json!("better")))).await;
+        assert_eq!((&edited["text"], &edited["chat"]), (&json!("better"), &json!("banana:apple")));
+        assert!(edited["edited_ts"].as_u64() > edited["ts"].as_u64(), "{edited}");
+        let (_, message) = ask(verb("react", with(which("user"), "emoji", json!("👍")))).await;
+        assert_eq!(message["reactions"], json!({"👍": ["apple"]}));
+        let (status, unsent) = ask(verb("unsend", which("sender"))).await;
+        assert_eq!((status, &unsent["text"], &unsent["unsent"]), (200, &json!(""), &json!(true)));
+        assert_eq!(unsent.get("reactions"), None);
+        let (_, page) = ask(verb("pull", json!({"chat": "banana:apple", "limit": 1}))).await;
+        assert_eq!(page["messages"][0], unsent);
         server.stop_with(socket).await;
+    }
+}
+
+#[tokio::test]
+async fn both_users_hear_of_revisions() {
+    for setup in Setup::each() {
+        let server = setup.start().await;
+        server.ask(post("/api/send", hello("one"))).await.ok();
+        let mut sockets =
+            [Socket::open(&server, "user=apple").await, Socket::open(&server, "user=banana").await];
+        for socket in &mut sockets {
+            socket.expect("ready").await;
+        }
+        let requests = [
+            ("edit", "edit", json!({"chat": "apple:banana", "seq": 1, "sender": "apple", "text": "two"})),
+            ("reaction", "react", json!({"chat": "apple:banana", "seq": 1, "user": "banana", "emoji": "🎉"})),
+            ("unsend", "unsend", json!({"chat": "apple:banana", "seq": 1, "sender": "apple"})),
+        ];
+        for (event, op, request) in requests {
+            let message = server.ask(post(&format!("/api/{op}"), request.to_string())).await.ok();
+            for socket in &mut sockets {
+                assert_eq!(socket.expect(event).await["message"], message);
+            }
+        }
+        let [one, two] = sockets;
+        drop(one);
+        server.stop_with(two).await;
     }
 }
 
@@ -87,7 +129,13 @@ async fn both_faces_refuse_the_same() {
     let server = Setup::memory().start().await;
     let mut socket = Socket::open(&server, "user=apple").await;
     socket.expect("ready").await;
+    server.ask(post("/api/send", hello("one"))).await.ok();
     let cases = [
+        ("unsend", json!({"chat": "apple:banana", "seq": 2, "sender": "apple"}), 404),
+        ("unsend", json!({"chat": "apple:banana", "seq": 1, "sender": "banana"}), 403),
+        ("unsend", json!({"chat": "apple:banana", "seq": 0, "sender": "apple"}), 400),
+        ("react", json!({"chat": "apple:banana", "seq": 1, "user": "apple", "emoji": ""}), 400),
+        ("edit", json!({"chat": "apple:banana", "seq": 1, "sender": "apple", "text": ""}), 400),
         ("send", json!({"chat": "a:b", "text": "", "sender": "a"}), 400),
         ("send", json!({"chat": "a:b", "text": "x", "sender": "c"}), 403),
         ("send", json!({"chat": "a:b", "text": "x".repeat(17_000), "sender": "a"}), 400),

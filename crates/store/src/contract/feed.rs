@@ -351,7 +351,7 @@ impl Held {
                     "{marked:?} after {before:?}"
                 );
             }
-            Event::Typing { .. } | Event::Presence(_) => panic!("not of a store"),
+            Event::Revised { .. } | Event::Typing { .. } | Event::Presence(_) => panic!("not of this test"),
         }
     }
 }

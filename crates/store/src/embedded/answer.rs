@@ -12,7 +12,7 @@ use super::{
     users::Users,
 };
 use crate::{Appended, Outlet, StoreError};
-use chinwag_model::{Chat, Event, Marked, Message, Ts};
+use chinwag_model::{Chat, Event, Marked, Message, RevisionKind, Ts};
 use std::{
     panic::{AssertUnwindSafe, catch_unwind},
     sync::{
@@ -20,7 +20,7 @@ use std::{
         atomic::{AtomicU64, Ordering::Release},
     },
 };
-use tokio::sync::mpsc::UnboundedReceiver;
+use tokio::sync::{OwnedMutexGuard, mpsc::UnboundedReceiver};
 
 /// A send or a mark that waits for its batch.
 pub(super) struct Done {
@@ -42,7 +42,20 @@ pub(super) enum What {
         moved: Vec<Marked>,
         /// How many messages of the peer stand up to there.
         peers: u64,
+        /// How many of either user's unread messages are unsent then.
+        gone: [u64; 2],
         cell: Arc<ChatCell>,
+    },
+    /// A message was revised.
+    Revised {
+        /// As it stands.
+        message: Arc<Message>,
+        kind: RevisionKind,
+        /// How many of either user's unread messages are unsent then.
+        gone: [u64; 2],
+        cell: Arc<ChatCell>,
+        /// Given up once reads show it.
+        _turn: OwnedMutexGuard<()>,
     },
 }
 
@@ -59,6 +72,7 @@ impl Done {
             What::Stored(message, _) => done(message, false),
             What::Replayed(message) => done(message, true),
             What::Marked { stands, .. } => Outcome::Marked(stands),
+            What::Revised { message, .. } => Outcome::Revised(message),
         }));
     }
 }
@@ -97,9 +111,14 @@ impl Answers {
                     events.extend(outlet.map(|_| Event::Message(message.clone())));
                     (&message.chat, cell.message_is_durable(message))
                 }
-                What::Marked { stands, moved, peers, cell } if !moved.is_empty() => {
+                What::Marked { stands, moved, peers, gone, cell } if !moved.is_empty() => {
                     events.extend(outlet.iter().flat_map(|_| moved.iter().cloned().map(Event::Marker)));
-                    (&stands.chat, cell.markers_are_durable(moved, *peers))
+                    (&stands.chat, cell.markers_are_durable(moved, *peers, *gone))
+                }
+                What::Revised { message, kind, gone, cell, .. } => {
+                    let event = || Event::Revised { message: message.clone(), kind: *kind };
+                    events.extend(outlet.map(|_| event()));
+                    (&message.chat, cell.revision_is_durable(message, *gone))
                 }
                 What::Marked { .. } | What::Replayed(_) => continue,
             };

@@ -1,6 +1,10 @@
 //! What is in memory of one chat while it is hot: its head, its newest messages, its recent keys.
 
-use super::head::{Head, Standing};
+use super::{
+    head::{Head, Standing},
+    revisions::Gone,
+};
+use crate::revise::first_digest;
 use chinwag_model::{
     Data, Direction, Draft, Marked, Marker, MarkerKind, Markers, Message, Page, PageQuery, SendKey, Seq,
     Side, Ts,
@@ -10,8 +14,9 @@ use parking_lot::Mutex;
 use std::{
     collections::{HashMap, VecDeque},
     convert::Infallible,
-    sync::Arc,
+    sync::{Arc, OnceLock},
 };
+use tokio::sync::OwnedMutexGuard;
 use xxhash_rust::xxh3::Xxh3;
 
 /// Bytes that a chat takes in memory besides its messages and keys, its place in the cache among them, as measured.
@@ -22,6 +27,8 @@ const TAIL_MESSAGE_BYTES: usize = 32;
 const KEYS_BYTES: usize = 160;
 /// Bytes that a key takes, about: an entry of a hash map that is three quarters full.
 const KEY_BYTES: usize = 48;
+/// Bytes that an unread message that is unsent takes besides, about.
+const GONE_BYTES: usize = 24;
 /// Below this many keys, old ones are not worth a look.
 const PRUNE_MIN_KEYS: usize = 64;
 
@@ -30,6 +37,8 @@ pub(super) struct ChatCell {
     state: Mutex<CellState>,
     /// Held while the keys are read from disk, so that they are read once.
     pub(super) loading_keys: tokio::sync::Mutex<()>,
+    /// Held by the one revision that is on its way; made for the first.
+    revising: OnceLock<Arc<tokio::sync::Mutex<()>>>,
 }
 
 /// A hash of a key and its sender, wide enough to stand for them.
@@ -65,6 +74,8 @@ pub(super) struct Loaded {
     pub(super) keys: Option<Keys>,
     /// Where its users' markers stand.
     pub(super) standing: Standing,
+    /// The unread messages that are unsent.
+    pub(super) gone: Gone,
 }
 
 struct CellState {
@@ -75,6 +86,8 @@ struct CellState {
     /// The newest messages, the oldest first, up to `assigned`. Those that are not durable are always among them.
     tail: VecDeque<Arc<Message>>,
     tail_bytes: usize,
+    /// The unread messages that are unsent, as of `assigned`.
+    gone: Gone,
     /// `None` until the first send with a key.
     keys: Option<Keys>,
     /// Look for expired keys once there are this many.
@@ -123,13 +136,18 @@ impl ChatCell {
             durable: head,
             tail: loaded.tail,
             tail_bytes,
+            gone: loaded.gone,
             keys: loaded.keys,
             prune_at: PRUNE_MIN_KEYS,
             told_weight: 0,
         };
         state.trim();
         state.told_weight = state.weight();
-        Self { state: Mutex::new(state), loading_keys: tokio::sync::Mutex::default() }
+        Self {
+            state: Mutex::new(state),
+            loading_keys: tokio::sync::Mutex::default(),
+            revising: OnceLock::new(),
+        }
     }
 
     /// What it takes in memory, in bytes, about.
@@ -233,9 +251,54 @@ impl ChatCell {
         self.state.lock().assigned.standing
     }
 
-    /// Moves a marker. The writer alone calls this.
-    pub(super) fn mark(&self, side: Side, kind: MarkerKind, marker: Marker, peers: u64) {
-        self.state.lock().assigned.put(side, kind, marker, peers);
+    /// Moves a marker. The writer alone calls this. Gives how many of either user's unread messages are unsent.
+    pub(super) fn mark(&self, side: Side, kind: MarkerKind, marker: Marker, peers: u64) -> [u64; 2] {
+        let mut state = self.state.lock();
+        state.assigned.put(side, kind, marker, peers);
+        if kind == MarkerKind::Read {
+            let gone = &mut state.gone[side.index()];
+            *gone = gone.split_off(&Seq(marker.seq.0 + 1));
+        }
+        state.count_gone()
+    }
+
+    /// Waits for the turn to revise a message of this chat. Whoever has it sees what the one before did.
+    pub(super) async fn turn_to_revise(&self) -> OwnedMutexGuard<()> {
+        self.revising.get_or_init(Arc::default).clone().lock_owned().await
+    }
+
+    /// Whether the chat has a message that can be revised: one that is on disk.
+    pub(super) fn has(&self, seq: Seq) -> bool {
+        (1..=self.state.lock().durable.last.0).contains(&seq.0)
+    }
+
+    /// Takes in that a message will be revised; reads show it once it is on disk. The writer alone calls this. Gives how
+    /// many of either user's unread messages are unsent then.
+    pub(super) fn revise(&self, message: &Message) -> [u64; 2] {
+        let mut state = self.state.lock();
+        let reader = message.sender.other().index();
+        let unread = message.seq > state.assigned.standing.markers[reader].read.seq;
+        if message.is_unsent() && unread && !message.chat.is_note_to_self() {
+            state.gone[reader].insert(message.seq);
+        }
+        let gone = state.count_gone();
+        state.assigned.revise(message.changed(), gone);
+        gone
+    }
+
+    /// Says that a message is on disk as it was revised; gives the chat's head on disk.
+    pub(super) fn revision_is_durable(&self, message: &Arc<Message>, gone: [u64; 2]) -> Head {
+        let mut state = self.state.lock();
+        let state = &mut *state;
+        let oldest = state.tail.front().map_or(u64::MAX, |oldest| oldest.seq.0);
+        let at = message.seq.0.checked_sub(oldest).and_then(|at| usize::try_from(at).ok());
+        if let Some(known) = at.and_then(|at| state.tail.get_mut(at)) {
+            state.tail_bytes = state.tail_bytes - known.weight() + message.weight();
+            *known = message.clone();
+        }
+        state.durable.revise(message.changed(), gone);
+        state.trim();
+        state.durable
     }
 
     /// Says that a message is on disk, and all before it; gives the chat's head on disk.
@@ -247,11 +310,12 @@ impl ChatCell {
     }
 
     /// Says that markers are on disk; gives the chat's head on disk.
-    pub(super) fn markers_are_durable(&self, moved: &[Marked], peers: u64) -> Head {
+    pub(super) fn markers_are_durable(&self, moved: &[Marked], peers: u64, gone: [u64; 2]) -> Head {
         let mut state = self.state.lock();
         for marked in moved {
             state.durable.put(marked.side, marked.kind, marked.marker, peers);
         }
+        state.durable.standing.peers_gone = gone;
         state.durable
     }
 
@@ -301,6 +365,12 @@ impl CellState {
         self.tail.get(usize::try_from(seq.0.checked_sub(oldest.0)?).ok()?)
     }
 
+    /// Counts the unread messages that are unsent, and puts that into the head.
+    fn count_gone(&mut self) -> [u64; 2] {
+        self.assigned.standing.peers_gone = [self.gone[0].len() as u64, self.gone[1].len() as u64];
+        self.assigned.standing.peers_gone
+    }
+
     /// Lets go of the oldest messages past the bounds, of those that are on disk.
     fn trim(&mut self) {
         while self.tail.len() > TAIL_MAX_MESSAGES || self.tail_bytes > TAIL_MAX_BYTES {
@@ -317,7 +387,8 @@ impl CellState {
     fn weight(&self) -> usize {
         let of_keys = |keys: &Keys| if keys.is_empty() { 0 } else { KEYS_BYTES + keys.len() * KEY_BYTES };
         let keys = self.keys.as_ref().map_or(0, of_keys);
-        CELL_BYTES + self.tail_bytes + self.tail.len() * TAIL_MESSAGE_BYTES + keys
+        let gone = (self.gone[0].len() + self.gone[1].len()) * GONE_BYTES;
+        CELL_BYTES + gone + self.tail_bytes + self.tail.len() * TAIL_MESSAGE_BYTES + keys
     }
 }
 
@@ -332,15 +403,6 @@ pub(super) fn is_repeat(message: &Message, draft: &Draft) -> bool {
         Some(digest) => digest == first_digest(draft.text.as_str(), draft.data.as_ref().map(Data::as_str)),
         None => *message.text == *draft.text.as_str() && message.data == draft.data,
     }
-}
-
-/// The digest of what a message first said, by which a repeat is known once the message was revised.
-pub(super) fn first_digest(text: &str, data: Option<&str>) -> [u8; 16] {
-    let mut hasher = Xxh3::new();
-    hasher.update(&(text.len() as u64).to_be_bytes());
-    hasher.update(text.as_bytes());
-    hasher.update(data.unwrap_or_default().as_bytes());
-    hasher.digest128().to_be_bytes()
 }
 
 /// Whether a tail holds its chat's every message.

@@ -4,7 +4,8 @@
 //! key    ts u64 of the batch's last change
 //! value  version u8 = 1
 //!        per change, in order of ts: key's ts − its ts (varint), kind u8, seq (varint), chat: length u16, UTF-8
-//!        kind   0 message, 1 and 2 delivered by the first and the second user, 3 and 4 read by them
+//!        kind   0 message, 1 and 2 delivered by the first and the second user, 3 and 4 read by them,
+//!               5 a message was revised
 //!        checksum u32: CRC-32 of the key and of the value up to here
 //! ```
 //! Everything derived can be rebuilt or followed from it. A row a batch rather than a row a change: the keys rise, so
@@ -37,15 +38,18 @@ pub enum Kind {
     Message,
     /// A user's marker moved.
     Marker(Side, MarkerKind),
+    /// A message was edited or unsent, or a reaction to it came or went.
+    Revised,
 }
 
 impl Kind {
-    const ALL: [Self; 5] = [
+    const ALL: [Self; 6] = [
         Self::Message,
         Self::Marker(Side::First, MarkerKind::Delivered),
         Self::Marker(Side::Second, MarkerKind::Delivered),
         Self::Marker(Side::First, MarkerKind::Read),
         Self::Marker(Side::Second, MarkerKind::Read),
+        Self::Revised,
     ];
 
     /// The byte of a row that names it: its place in [`Self::ALL`].
@@ -56,6 +60,7 @@ impl Kind {
             Self::Marker(Side::Second, MarkerKind::Delivered) => 2,
             Self::Marker(Side::First, MarkerKind::Read) => 3,
             Self::Marker(Side::Second, MarkerKind::Read) => 4,
+            Self::Revised => 5,
         }
     }
 }

@@ -215,6 +215,17 @@ impl Check<'_> {
                 }
                 last = change.ts;
                 match change.kind {
+                    Kind::Revised => {
+                        let stands = reader::message_of(view, &change.chat, change.seq);
+                        if !stands
+                            .is_ok_and(|message| message.revision.is_some() && message.changed() >= change.ts)
+                        {
+                            self.problem(format!(
+                                "change log: message {} of {} was revised and does not stand so",
+                                change.seq.0, change.chat
+                            ));
+                        }
+                    }
                     Kind::Message => logged.add(change.chat.as_str(), change.seq, change.ts),
                     Kind::Marker(side, kind) => {
                         let row = view.get(Kept::Markers, change.chat.as_str().as_bytes());

@@ -7,7 +7,7 @@ use super::{
     changes,
     head::Head,
     queue::{Item, Order, Outcome, RETRY_AFTER, Reply},
-    reader,
+    reader, revisions,
     tables::Tables,
     users::Inbox,
 };
@@ -40,7 +40,9 @@ impl EmbeddedStore {
         inner.queue.push(Item { order: Order::Mark { mark: Mark { seq, ..mark }, peers }, cell, reply });
         match answer.await.unwrap_or_else(super::writer_has_ended)? {
             Outcome::Marked(marked) => Ok(marked),
-            Outcome::Done(_) | Outcome::Compare(..) => unreachable!("a mark is answered as one"),
+            Outcome::Done(_) | Outcome::Compare(..) | Outcome::Revised(_) => {
+                unreachable!("a mark is answered as one")
+            }
         }
     }
 
@@ -80,15 +82,18 @@ impl EmbeddedStore {
         }
         for (chat, head) in chats {
             missed.add_markers(&chat, &head);
-            if head.last_ts <= since {
-                continue;
+            let mut unread = Unread { chat, upto: None, revised: head.standing.revised > since };
+            if head.last_ts > since {
+                if !missed.fits() {
+                    return Ok(CatchUp { upto, events: None });
+                }
+                match inner.cells.hot(&unread.chat).and_then(|cell| cell.since(head.last, since)) {
+                    Some(messages) => messages.into_iter().for_each(|message| missed.add(message)),
+                    None => unread.upto = Some(head.last),
+                }
             }
-            if !missed.fits() {
-                return Ok(CatchUp { upto, events: None });
-            }
-            match inner.cells.hot(&chat).and_then(|cell| cell.since(head.last, since)) {
-                Some(messages) => messages.into_iter().for_each(|message| missed.add(message)),
-                None => cold.push((chat, head.last)),
+            if unread.upto.is_some() || unread.revised {
+                cold.push(unread);
             }
         }
         if !cold.is_empty() && missed.fits() {
@@ -163,6 +168,15 @@ fn fill(
     InboxPage::fill(query, unread_total, entries)
 }
 
+/// What of a chat is to be read from disk.
+struct Unread {
+    chat: Chat,
+    /// Its new messages, up to this one.
+    upto: Option<Seq>,
+    /// Its older messages that were revised.
+    revised: bool,
+}
+
 /// What was missed, as it is gathered.
 struct Missed {
     since: Ts,
@@ -198,21 +212,40 @@ impl Missed {
         self.events.push(event);
     }
 
-    /// Reads the messages of chats that are not in memory, each up to its last, until it is too much.
-    fn read(mut self, tables: &Tables, chats: Vec<(Chat, Seq)>) -> Result<Self, StoreError> {
-        for (chat, last) in chats {
+    /// Reads the messages of chats that are not in memory, until it is too much.
+    fn read(mut self, tables: &Tables, chats: Vec<Unread>) -> Result<Self, StoreError> {
+        for Unread { chat, upto, revised } in chats {
             if !self.fits() {
                 break;
             }
-            for message in reader::backwards(tables, &chat, last) {
+            for message in upto.into_iter().flat_map(|last| reader::backwards(tables, &chat, last)) {
                 let message = message?;
                 if message.ts <= self.since || !self.fits() {
                     break;
                 }
                 self.add(Arc::new(message));
             }
+            if revised {
+                self.read_revised(tables, &chat)?;
+            }
         }
         Ok(self)
+    }
+
+    /// Reads the messages that the user may know, and that were revised since.
+    fn read_revised(&mut self, tables: &Tables, chat: &Chat) -> Result<(), StoreError> {
+        for seq in revisions::since(tables, chat, self.since, CATCH_UP_MAX_EVENTS + 1)? {
+            if !self.fits() {
+                break;
+            }
+            let message = Arc::new(reader::message(tables, chat, seq)?);
+            // A new one was told as such; one that was revised again after `upto` is left to the outlet.
+            let told = message.ts > self.since || message.changed() > self.upto;
+            if let Some(kind) = message.revised_since(self.since).filter(|_| !told) {
+                self.push(Event::Revised { message, kind });
+            }
+        }
+        Ok(())
     }
 
     fn into_events(mut self) -> Option<Vec<Event>> {

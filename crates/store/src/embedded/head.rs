@@ -2,15 +2,17 @@
 //!
 //! ```text
 //! markers  key    chat, canonical, UTF-8
-//!          value  version u8 = 1, standing, checksum
+//!          value  version u8 = 2, standing, checksum
 //! inbox    key    user, UTF-8 | 0x00 | chat, canonical, UTF-8
-//!          value  version u8 = 1
+//!          value  version u8 = 2
 //!                 last seq, last ts, ts of the last change, messages that the first user sent (varints)
 //!                 standing, checksum
 //! inbox    key    0x00                                     (no user is empty, so it is before all of them)
 //!          value  version u8 = 1, ts u64 up to which the rows are derived from the change log, checksum
 //!
-//! standing    per user: delivered seq, ts; read seq, ts; messages of the peer up to the read seq (varints)
+//! standing    per user: delivered seq, ts; read seq, ts; messages of the peer up to the read seq (varints);
+//!             from version 2 on also unsent messages of the peer above it (varint), and after both users when a message of the
+//!             chat was last revised (varint)
 //! checksum    u32: CRC-32 of the key and of the value up to here
 //! ```
 //! The rows of `markers` are written with the changes that they are of; those of `inbox` are derived, and written late.
@@ -20,7 +22,9 @@ use super::record::RowPlace;
 use bytes::{BufMut, BytesMut};
 use chinwag_model::{Chat, Marker, MarkerKind, Markers, Message, Seq, Side, Ts};
 
-const VERSION: u8 = 1;
+const VERSION: u8 = 2;
+/// The version before, which knows no revisions. Its rows stay until they change.
+const VERSION_1: u8 = 1;
 /// The key of the row that says up to when the others are derived.
 pub(super) const DERIVED_KEY: &[u8] = &[0];
 
@@ -30,6 +34,10 @@ pub(super) struct Standing {
     pub(super) markers: [Markers; 2],
     /// Of each user: how many messages of the peer stand up to the read marker.
     pub(super) peers_read: [u64; 2],
+    /// Of each user: how many messages of the peer above the read marker are unsent.
+    pub(super) peers_gone: [u64; 2],
+    /// When a message of the chat was last revised.
+    pub(super) revised: Ts,
 }
 
 /// A chat at one moment.
@@ -52,7 +60,8 @@ impl Default for Standing {
 }
 
 impl Standing {
-    pub(super) const START: Self = Self { markers: [Markers::START; 2], peers_read: [0; 2] };
+    pub(super) const START: Self =
+        Self { markers: [Markers::START; 2], peers_read: [0; 2], peers_gone: [0; 2], revised: Ts(0) };
 
     /// Puts a marker where it moved to; `peers` is how many messages of the peer stand up to there.
     pub(super) fn put(&mut self, side: Side, kind: MarkerKind, marker: Marker, peers: u64) {
@@ -62,10 +71,10 @@ impl Standing {
         }
     }
 
-    /// When a marker last moved.
+    /// When a marker last moved, or a message was last revised.
     pub(super) fn moved(&self) -> Ts {
         let ts = |markers: &Markers| markers.delivered.ts.max(markers.read.ts);
-        ts(&self.markers[0]).max(ts(&self.markers[1]))
+        ts(&self.markers[0]).max(ts(&self.markers[1])).max(self.revised)
     }
 }
 
@@ -95,6 +104,13 @@ impl Head {
         self.changed = self.changed.max(marker.ts);
     }
 
+    /// Takes in that a message was revised; `gone` is how many of either user's unread ones are unsent.
+    pub(super) fn revise(&mut self, ts: Ts, gone: [u64; 2]) {
+        self.standing.peers_gone = gone;
+        self.standing.revised = ts;
+        self.changed = self.changed.max(ts);
+    }
+
     /// How many messages a user sent. In a note to self the second sent none.
     pub(super) fn sent_by(&self, side: Side) -> u64 {
         match side {
@@ -103,9 +119,12 @@ impl Head {
         }
     }
 
-    /// How many messages of the peer stand above a user's read marker.
+    /// How many messages of the peer stand above a user's read marker and are not unsent.
     pub(super) fn unread(&self, side: Side) -> u64 {
-        self.sent_by(side.other()).saturating_sub(self.standing.peers_read[side.index()])
+        let index = side.index();
+        self.sent_by(side.other())
+            .saturating_sub(self.standing.peers_read[index])
+            .saturating_sub(self.standing.peers_gone[index])
     }
 }
 
@@ -122,8 +141,8 @@ pub(super) fn encode_standing(chat: &Chat, standing: &Standing, into: &mut Bytes
 
 /// Reads a row of `markers`.
 pub(super) fn decode_standing(key: &[u8], value: &[u8]) -> Result<Standing, Wrong> {
-    let mut row = versioned(key, value)?;
-    let standing = read_standing(&mut row)?;
+    let (mut row, version) = versioned(key, value)?;
+    let standing = read_standing(&mut row, version)?;
     if row.is_empty() { Ok(standing) } else { Err("the row is too long") }
 }
 
@@ -155,7 +174,7 @@ pub(super) fn encode_head(chat: &Chat, side: Side, head: &Head, into: &mut Bytes
 
 /// Reads a row of `inbox`: the chat, whose inbox it is in, and its head.
 pub(super) fn decode_head(key: &[u8], value: &[u8]) -> Result<(Chat, Side, Head), Wrong> {
-    let mut row = versioned(key, value)?;
+    let (mut row, version) = versioned(key, value)?;
     let name = std::str::from_utf8(key).map_err(|_| "the key is not UTF-8")?;
     let (user, name) = name.split_once('\0').ok_or("the key has no separator")?;
     let chat = match Chat::parse(name) {
@@ -165,7 +184,7 @@ pub(super) fn decode_head(key: &[u8], value: &[u8]) -> Result<(Chat, Side, Head)
     let side = chat.side_of(user).ok_or("the key's user is not of the chat")?;
     let (last, last_ts) = (Seq(row.varint()?), Ts(row.varint()?));
     let (changed, first_sent) = (Ts(row.varint()?), row.varint()?);
-    let standing = read_standing(&mut row)?;
+    let standing = read_standing(&mut row, version)?;
     if last.0 == 0 || first_sent > last.0 || !row.is_empty() {
         return Err("the row makes no sense");
     }
@@ -185,33 +204,45 @@ pub(super) fn encode_derived(upto: Ts, into: &mut BytesMut) -> RowPlace {
 
 /// Reads it.
 pub(super) fn decode_derived(value: &[u8]) -> Result<Ts, Wrong> {
-    let mut row = versioned(DERIVED_KEY, value)?;
+    let (mut row, _) = versioned(DERIVED_KEY, value)?;
     let upto = Ts(row.u64()?);
     if row.is_empty() { Ok(upto) } else { Err("the row is too long") }
 }
 
-fn versioned<'a>(key: &[u8], value: &'a [u8]) -> Result<Reader<'a>, Wrong> {
+fn versioned<'a>(key: &[u8], value: &'a [u8]) -> Result<(Reader<'a>, u8), Wrong> {
     let mut row = Reader(checked(key, value)?);
-    if row.u8()? == VERSION { Ok(row) } else { Err("the row is of an unknown version") }
+    match row.u8()? {
+        version @ (VERSION | VERSION_1) => Ok((row, version)),
+        _ => Err("the row is of an unknown version"),
+    }
 }
 
 fn put_standing(standing: &Standing, into: &mut BytesMut) {
-    for (markers, peers) in standing.markers.iter().zip(standing.peers_read) {
+    let counts = standing.peers_read.into_iter().zip(standing.peers_gone);
+    for (markers, (peers, gone)) in standing.markers.iter().zip(counts) {
         for marker in [markers.delivered, markers.read] {
             put_varint(into, marker.seq.0);
             put_varint(into, marker.ts.0);
         }
         put_varint(into, peers);
+        put_varint(into, gone);
     }
+    put_varint(into, standing.revised.0);
 }
 
-fn read_standing(row: &mut Reader<'_>) -> Result<Standing, Wrong> {
+fn read_standing(row: &mut Reader<'_>, version: u8) -> Result<Standing, Wrong> {
     let mut standing = Standing::START;
     for side in [0, 1] {
         for kind in [MarkerKind::Delivered, MarkerKind::Read] {
             *standing.markers[side].get_mut(kind) = Marker { seq: Seq(row.varint()?), ts: Ts(row.varint()?) };
         }
         standing.peers_read[side] = row.varint()?;
+        if version >= VERSION {
+            standing.peers_gone[side] = row.varint()?;
+        }
+    }
+    if version >= VERSION {
+        standing.revised = Ts(row.varint()?);
     }
     Ok(standing)
 }
@@ -228,7 +259,12 @@ mod tests {
             last_ts: Ts(1_686_404_158_123_456),
             changed: Ts(1_686_404_158_123_456),
             first_sent: 100,
-            standing: Standing { markers: [first, Markers::START], peers_read: [170, 0] },
+            standing: Standing {
+                markers: [first, Markers::START],
+                peers_read: [170, 0],
+                peers_gone: [3, 0],
+                revised: Ts(7_000),
+            },
         }
     }
 
@@ -261,7 +297,7 @@ mod tests {
 
     #[test]
     fn unread_counts_the_peers_messages_above_the_marker() {
-        assert_eq!(head().unread(Side::First), 300 - 170);
+        assert_eq!(head().unread(Side::First), 300 - 170 - 3);
         assert_eq!(head().unread(Side::Second), 100);
     }
 }

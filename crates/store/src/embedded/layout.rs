@@ -16,8 +16,9 @@ use std::{
 };
 
 /// The format that this program writes.
-pub(super) const FORMAT: u32 = 2;
-/// The one before, which is migrated when it is opened.
+pub(super) const FORMAT: u32 = 3;
+/// The first, whose every message is written anew when it is opened. Of the second every row is read as it is, until it
+/// changes.
 const FORMAT_1: u32 = 1;
 
 /// Why a store can't be opened. Nothing was changed.
@@ -398,7 +399,7 @@ mod tests {
         assert!(!migrated.exists());
         let path = dir.path().join("FORMAT");
         let present = fs::read_to_string(&path).expect("read");
-        fs::write(&path, present.replace("format 2", "format 1")).expect("written");
+        fs::write(&path, present.replace("format 3", "format 1")).expect("written");
         assert_eq!(open(dir.path()).expect("migrated").epoch(), epoch);
         assert_eq!(fs::read_to_string(&path).expect("read"), present);
         fs::remove_file(&migrated).expect("it was called");
@@ -418,13 +419,13 @@ mod tests {
             assert_eq!(fs::read_to_string(&path).expect("read"), text);
             error
         };
-        let newer = refused(&good.replace("format 2", "format 3"));
-        assert!(matches!(newer, OpenError::NewerFormat { found: 3, known: 2, .. }), "{newer}");
+        let newer = refused(&good.replace("format 3", "format 4"));
+        assert!(matches!(newer, OpenError::NewerFormat { found: 4, known: 3, .. }), "{newer}");
         for text in [
             "",
             "hello\n",
-            &good.replace("format 2", "format x"),
-            &good.replace("format 2", "format 0"),
+            &good.replace("format 3", "format x"),
+            &good.replace("format 3", "format 0"),
             &good.replace("epoch ", "epoch x"),
             &good.replace("state ready\n", ""),
         ] {

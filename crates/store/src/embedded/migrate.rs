@@ -1,4 +1,4 @@
-//! From format 1 to format 2: each message learns its `nth`, and the inbox rows are derived.
+//! From format 1 to the present one: each message learns its `nth`, and the inbox rows are derived.
 //!
 //! One pass over the messages in the order of their keys, in synced batches. It may end at any point and begin again:
 //! rows of both versions stand beside each other until the file `FORMAT` says 2, which is written after it.
@@ -26,10 +26,7 @@ pub(super) fn all(data: &Path, tables: &Tables) -> Result<(), OpenError> {
 /// Migrates a store; `goes_on` is asked after each batch. The error says what is wrong with the store.
 fn run(tables: &Tables, batch_rows: usize, goes_on: &mut dyn FnMut() -> bool) -> Result<(), String> {
     let engine = |error: fjall::Error| error.to_string();
-    tracing::info!(
-        messages = tables.messages.approximate_len(),
-        "the store is migrated from format 1 to format 2"
-    );
+    tracing::info!(messages = tables.messages.approximate_len(), "the store is migrated from format 1");
     let mut migration =
         Migration { tables, batch_rows, bytes: BytesMut::new(), messages: Vec::new(), heads: Vec::new() };
     let mut before: Option<Message> = None;

@@ -31,6 +31,7 @@ mod queue;
 mod reader;
 mod rebuild;
 pub mod record;
+mod revisions;
 mod sequencer;
 mod space;
 mod tables;
@@ -48,7 +49,8 @@ use crate::{Appended, CatchUp, Outlet, Store, StoreError, StoreFuture};
 use cell::{ChatCell, InMemory, KeyHash, is_repeat};
 use cells::Cells;
 use chinwag_model::{
-    Chat, Clock, Draft, Epoch, InboxPage, InboxQuery, Mark, Marked, Page, PageQuery, Ts, UserId,
+    Chat, Clock, Draft, Epoch, InboxPage, InboxQuery, Mark, Marked, Message, Page, PageQuery, Revise, Ts,
+    UserId,
 };
 use failure::Failure;
 use layout::Layout;
@@ -129,7 +131,31 @@ impl EmbeddedStore {
                     Err(StoreError::KeyReused)
                 }
             }
-            Outcome::Marked(_) => unreachable!("a send is not answered as a mark"),
+            Outcome::Marked(_) | Outcome::Revised(_) => unreachable!("a send is answered as one"),
+        }
+    }
+
+    async fn revise_message(&self, revise: Revise) -> Result<Arc<Message>, StoreError> {
+        let inner = &self.inner;
+        inner.check_open()?;
+        inner.check_overlay()?;
+        let permit = inner.queue.admit_revise(&revise)?;
+        let cell = inner.cell(&revise.chat, false).await?;
+        // It goes with the order, and stays taken until the revision shows, whatever becomes of this future.
+        let turn = cell.turn_to_revise().await;
+        let (chat, seq) = (revise.chat.clone(), revise.seq);
+        if !cell.has(seq) {
+            return Err(StoreError::NoSuchMessage);
+        }
+        let stands = match cell.message(seq) {
+            Some(message) => message,
+            None => Arc::new(inner.read(move |tables| reader::message(tables, &chat, seq)).await?),
+        };
+        let (reply, answer) = Reply::new(permit);
+        inner.queue.push(Item { order: Order::Revise { revise, stands, turn }, cell, reply });
+        match answer.await.unwrap_or_else(writer_has_ended)? {
+            Outcome::Revised(message) => Ok(message),
+            _ => unreachable!("a revision is answered as one"),
         }
     }
 
@@ -207,6 +233,10 @@ impl Store for EmbeddedStore {
 
     fn page(&self, query: PageQuery) -> StoreFuture<'_, Page> {
         Box::pin(self.read_page(query))
+    }
+
+    fn revise(&self, revise: Revise) -> StoreFuture<'_, Arc<Message>> {
+        Box::pin(self.revise_message(revise))
     }
 
     fn mark(&self, mark: Mark) -> StoreFuture<'_, Marked> {

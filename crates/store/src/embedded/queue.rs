@@ -2,7 +2,7 @@
 
 use super::cell::{ChatCell, KeyHash};
 use crate::{Appended, StoreError};
-use chinwag_model::{Draft, Mark, Marked, Seq};
+use chinwag_model::{Change, Draft, Mark, Marked, Message, Revise, Seq};
 use parking_lot::{Condvar, Mutex};
 use std::{
     sync::{
@@ -11,7 +11,7 @@ use std::{
     },
     time::Duration,
 };
-use tokio::sync::oneshot;
+use tokio::sync::{OwnedMutexGuard, oneshot};
 
 /// While the committer is busy, the writer is woken for this many sends: to wake it for each would cost more than to
 /// number it.
@@ -40,12 +40,20 @@ pub(super) enum Order {
         /// How many messages of the peer stand up to there, where the mark is read and goes beyond where it stood.
         peers: u64,
     },
+    Revise {
+        revise: Revise,
+        /// The message as it stands.
+        stands: Arc<Message>,
+        /// So that nobody else revises one of the chat meanwhile.
+        turn: OwnedMutexGuard<()>,
+    },
 }
 
 /// What the writer answers.
 pub(super) enum Outcome {
     Done(Appended),
     Marked(Marked),
+    Revised(Arc<Message>),
     /// The key stored this message once, and it is no longer in memory: compare them yourself.
     Compare(Seq, Draft),
 }
@@ -123,6 +131,14 @@ impl Queue {
     /// Takes a place for a send, or refuses it at once.
     pub(super) fn admit(&self, draft: &Draft) -> Result<Permit, StoreError> {
         self.place(draft.text.as_str().len() + draft.data.as_ref().map_or(0, |data| data.as_str().len()))
+    }
+
+    /// Takes a place for a revision, or refuses it at once.
+    pub(super) fn admit_revise(&self, revise: &Revise) -> Result<Permit, StoreError> {
+        self.place(match &revise.change {
+            Change::Edit { text, .. } => text.as_str().len(),
+            Change::Unsend { .. } | Change::React { .. } => 0,
+        })
     }
 
     /// Takes a place for a mark, or refuses it at once.

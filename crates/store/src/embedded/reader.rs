@@ -4,8 +4,8 @@ use super::{
     cell::{Keys, Loaded, expired, is_whole, keys_of},
     codec::Wrong,
     head::{Head, Standing, decode_head, decode_standing, inbox_prefix},
-    record,
-    tables::Tables,
+    record, revisions,
+    tables::{Kept, Tables, View},
 };
 use crate::StoreError;
 use chinwag_model::{
@@ -56,7 +56,8 @@ pub(super) fn load(
     }
     // A chat without a message has no markers.
     let standing = if tail.is_empty() { Standing::START } else { standing(tables, chat)? };
-    Ok(Loaded { tail, keys, standing })
+    let gone = revisions::gone(tables, chat, &standing)?;
+    Ok(Loaded { tail, keys, standing, gone })
 }
 
 /// Reads where a chat's markers stand.
@@ -177,9 +178,24 @@ pub(super) fn page(tables: &Tables, query: &PageQuery, last: Seq) -> Result<Page
 /// Reads one message.
 pub(super) fn message(tables: &Tables, chat: &Chat, seq: Seq) -> Result<Message, StoreError> {
     let key = record::key(chat, seq);
-    match tables.messages.get(&key) {
+    message_at(chat, seq, &key, tables.messages.get(&key))
+}
+
+/// Reads one message as it is in a view.
+pub(super) fn message_of(view: &View, chat: &Chat, seq: Seq) -> Result<Message, StoreError> {
+    let key = record::key(chat, seq);
+    message_at(chat, seq, &key, view.get(Kept::Messages, &key))
+}
+
+fn message_at(
+    chat: &Chat,
+    seq: Seq,
+    key: &[u8],
+    row: fjall::Result<Option<fjall::UserValue>>,
+) -> Result<Message, StoreError> {
+    match row {
         Ok(Some(value)) => {
-            record::decode(Some(chat), &key, &value).map_err(|wrong| damaged(chat, wrong, Some(seq)))
+            record::decode(Some(chat), key, &value).map_err(|wrong| damaged(chat, wrong, Some(seq)))
         }
         Ok(None) => Err(damaged(chat, "a message is missing", Some(seq))),
         Err(error) => Err(engine(&error)),

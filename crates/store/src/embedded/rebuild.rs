@@ -1,18 +1,21 @@
-//! The inbox rows derived anew from messages and markers, where rows were put into the tables that no writer wrote.
+//! The inbox rows, and which messages were revised, derived anew from messages and markers, where rows were put into the tables that no writer wrote.
 
 use super::{
     follower::{BATCH_ROWS, write_heads},
-    head::Head,
-    reader, record,
+    head::{Head, encode_standing},
+    reader, record, revisions,
     tables::Tables,
 };
-use chinwag_model::{Chat, Message, Side};
+use bytes::BytesMut;
+use chinwag_model::{Chat, Message, Seq, Side, Ts};
 
-/// Derives the inbox rows of every chat. The error says what is wrong with the store.
+/// Derives the revisions and the inbox rows of every chat. The error says what is wrong with the store.
 pub(super) fn inbox(tables: &Tables) -> Result<(), String> {
     let engine = |error: fjall::Error| error.to_string();
+    forget_revisions(tables).map_err(engine)?;
     let mut heads: Vec<(Chat, Head)> = Vec::new();
     let mut last: Option<Message> = None;
+    let mut revised = Revised::default();
     for row in tables.messages.iter() {
         let (key, value) = row.into_inner().map_err(engine)?;
         let before = last.as_ref().map(|last| &last.chat);
@@ -20,26 +23,91 @@ pub(super) fn inbox(tables: &Tables) -> Result<(), String> {
         let name = record::split_key(&key).map_err(of_row)?.0;
         let known = before.filter(|chat| chat.as_str() == name);
         let message = record::decode(known, &key, &value).map_err(of_row)?;
-        if let Some(ended) = last.replace(message)
+        let ended = last.replace(message);
+        if let Some(ended) = ended
             && last.as_ref().is_some_and(|last| last.chat != ended.chat)
         {
-            heads.push(head_of(tables, &ended)?);
+            heads.push(revised.end_chat(tables, &ended)?);
             if 2 * heads.len() >= BATCH_ROWS {
                 write(tables, &heads).map_err(engine)?;
                 heads.clear();
             }
         }
+        if let Some(message) = &last {
+            revised.add(message);
+        }
     }
     if let Some(ended) = &last {
-        heads.push(head_of(tables, ended)?);
+        heads.push(revised.end_chat(tables, ended)?);
     }
     write(tables, &heads).map_err(engine)?;
     write_heads(tables, &[], Some(tables.last_ts()?)).map_err(engine)
 }
 
-fn head_of(tables: &Tables, last: &Message) -> Result<(Chat, Head), String> {
-    let standing = reader::standing(tables, &last.chat).map_err(|error| error.to_string())?;
-    Ok((last.chat.clone(), Head::of(last, standing)))
+fn forget_revisions(tables: &Tables) -> fjall::Result<()> {
+    loop {
+        let keys = tables.revised.iter().take(BATCH_ROWS).map(fjall::Guard::key);
+        let keys: Vec<_> = keys.collect::<fjall::Result<_>>()?;
+        if keys.is_empty() {
+            return Ok(());
+        }
+        let mut batch = tables.loose_batch(keys.len());
+        for key in keys {
+            batch.remove(&tables.revised, key);
+        }
+        Tables::commit(batch)?;
+    }
+}
+
+/// What was revised in the chat at hand.
+#[derive(Default)]
+struct Revised {
+    /// The unsent messages, and who does not read them now.
+    unsent: Vec<(Seq, Side)>,
+    latest: Ts,
+    /// All of them, without what they say.
+    messages: Vec<Message>,
+}
+
+impl Revised {
+    fn add(&mut self, message: &Message) {
+        if message.revision.is_none() {
+            return;
+        }
+        self.latest = self.latest.max(message.changed());
+        if message.is_unsent() && !message.chat.is_note_to_self() {
+            self.unsent.push((message.seq, message.sender.other()));
+        }
+        self.messages.push(Message { text: "".into(), data: None, ..message.clone() });
+    }
+
+    /// Writes what was gathered of a chat whose every message was seen; gives the chat's head.
+    fn end_chat(&mut self, tables: &Tables, last: &Message) -> Result<(Chat, Head), String> {
+        let chat = &last.chat;
+        let mut standing = reader::standing(tables, chat).map_err(|error| error.to_string())?;
+        let Self { unsent, latest, messages } = std::mem::take(self);
+        let mut gone = [0; 2];
+        for (seq, reader) in unsent {
+            gone[reader.index()] += u64::from(seq > standing.markers[reader.index()].read.seq);
+        }
+        if (gone, latest) != (standing.peers_gone, standing.revised) {
+            (standing.peers_gone, standing.revised) = (gone, latest);
+            let mut bytes = BytesMut::new();
+            let place = encode_standing(chat, &standing, &mut bytes);
+            let bytes = bytes.freeze();
+            let mut batch = tables.loose_batch(1);
+            batch.insert(&tables.markers, bytes.slice(place.key), bytes.slice(place.value));
+            Tables::commit(batch).map_err(|error| error.to_string())?;
+        }
+        for some in messages.chunks(BATCH_ROWS) {
+            let mut batch = tables.loose_batch(2 * some.len());
+            for message in some {
+                revisions::put(message, None, tables, &mut batch);
+            }
+            Tables::commit(batch).map_err(|error| error.to_string())?;
+        }
+        Ok((chat.clone(), Head::of(last, standing)))
+    }
 }
 
 /// Writes the inbox rows of these chats.

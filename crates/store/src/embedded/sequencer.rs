@@ -12,18 +12,20 @@ use super::{
     head::encode_standing,
     queue::{Item, Order, Outcome, Queue, Reply},
     record::{self, RowPlace},
+    revisions,
     space::Reserve,
     tables::Tables,
     timeline::Timeline,
 };
-use crate::{StoreError, embedded::cells::Cells};
+use crate::{StoreError, embedded::cells::Cells, revise::apply};
 use bytes::BytesMut;
-use chinwag_model::{Chat, Draft, Mark, Marked, Marker};
+use chinwag_model::{Chat, Draft, Mark, Marked, Marker, Message, Revise, Ts};
 use std::{
     collections::HashMap,
     sync::{Arc, mpsc::SyncSender},
     time::Duration,
 };
+use tokio::sync::OwnedMutexGuard;
 
 /// How often the committer is looked after.
 const WATCH_EVERY: Duration = Duration::from_secs(1);
@@ -48,9 +50,11 @@ pub(super) struct Gathered {
     /// Every row's key and value, one after the other.
     bytes: BytesMut,
     messages: Vec<RowPlace>,
-    /// The chats whose markers moved. A row each, of where they stand at the end of the batch: of two rows with one key
+    /// The chats whose markers moved, or of which a message was revised. A row each, of where they stand at the end of the batch: of two rows with one key
     /// in a batch it is not told which would stay.
     marked: HashMap<Chat, Arc<ChatCell>>,
+    /// The messages that were revised, and when they were before. Of one chat at most one.
+    revised: Vec<(Arc<Message>, Option<Ts>)>,
     changes: Vec<Change>,
     done: Vec<Done>,
 }
@@ -88,6 +92,7 @@ impl Sequencer {
         match order {
             Order::Send { draft, hash } => self.send(draft, hash, cell, reply, room),
             Order::Mark { mark, peers } => self.mark(mark, peers, cell, reply, room),
+            Order::Revise { revise, stands, turn } => self.revise(&revise, stands, turn, cell, reply, room),
         }
     }
 
@@ -124,6 +129,36 @@ impl Sequencer {
         self.gathered.done.push(Done { what: What::Stored(message, cell), reply });
     }
 
+    fn revise(
+        &mut self,
+        revise: &Revise,
+        stands: Arc<Message>,
+        turn: OwnedMutexGuard<()>,
+        cell: Arc<ChatCell>,
+        reply: Reply,
+        room: &Result<(), StoreError>,
+    ) {
+        let message = match apply(&stands, revise, self.timeline.peek()) {
+            Ok(Some(message)) => Arc::new(message),
+            Ok(None) => return reply.give(Ok(Outcome::Revised(stands))),
+            Err(refused) => return reply.give(Err(refused)),
+        };
+        if let Err(full) = room {
+            return reply.give(Err(full.clone()));
+        }
+        // The time that was looked at.
+        let ts = self.timeline.take();
+        let gone = cell.revise(&message);
+        self.gathered.messages.push(record::encode(&message, &mut self.gathered.bytes));
+        let (chat, seq) = (message.chat.clone(), message.seq);
+        self.gathered.changes.push(Change { ts, kind: Kind::Revised, chat: chat.clone(), seq });
+        self.gathered.revised.push((message.clone(), stands.revision.as_ref().map(|revision| revision.ts)));
+        self.gathered.marked.insert(chat, cell.clone());
+        let kind = revise.change.kind();
+        let what = What::Revised { message, kind, gone, cell, _turn: turn };
+        self.gathered.done.push(Done { what, reply });
+    }
+
     fn mark(
         &mut self,
         mark: Mark,
@@ -138,9 +173,10 @@ impl Sequencer {
             return reply.give(Err(full.clone()));
         }
         let mut moved = Vec::new();
+        let mut gone = [0; 2];
         for kind in raised {
             let marker = Marker { seq, ts: self.timeline.take() };
-            cell.mark(side, kind, marker, peers);
+            gone = cell.mark(side, kind, marker, peers);
             let kind_of_change = Kind::Marker(side, kind);
             self.gathered.changes.push(Change {
                 ts: marker.ts,
@@ -155,7 +191,7 @@ impl Sequencer {
         }
         // One that does not move waits like the others: what moved it may still be on its way to the disk.
         let stands = Marked { marker: cell.markers(side).get(kind), chat, side, kind };
-        self.gathered.done.push(Done { what: What::Marked { stands, moved, peers, cell }, reply });
+        self.gathered.done.push(Done { what: What::Marked { stands, moved, peers, gone, cell }, reply });
     }
 
     fn committer_hangs(&self) -> bool {
@@ -191,7 +227,10 @@ impl Gathered {
     /// in memory far longer than they do, and would keep them there.
     fn seal(self, tables: &Tables) -> Batch {
         let bytes = self.bytes.freeze();
-        let mut rows = tables.batch(self.messages.len() + self.marked.len() + 1);
+        let mut rows = tables.batch(self.messages.len() + self.marked.len() + 3 * self.revised.len() + 1);
+        for (message, before) in &self.revised {
+            revisions::put(message, *before, tables, &mut rows);
+        }
         for place in self.messages {
             rows.insert(&tables.messages, bytes.slice(place.key), bytes.slice(place.value));
         }

@@ -1,4 +1,4 @@
-//! The engine, and the four tables that it holds. Only this file and its callers beside it know fjall.
+//! The engine, and the tables that it holds. Only this file and its callers beside it know fjall.
 
 use super::{Options, changes, journal, layout::OpenError};
 use chinwag_model::{Chat, Ts};
@@ -25,6 +25,8 @@ pub(super) struct Tables {
     /// A row a chat with a marker, and a row a chat in each inbox: see [`super::head`].
     pub(super) markers: Keyspace,
     pub(super) inbox: Keyspace,
+    /// Which messages were revised, by time, and which are unsent: see [`super::revisions`].
+    pub(super) revised: Keyspace,
 }
 
 /// A table that holds what can't be derived, and so is in a backup.
@@ -109,6 +111,16 @@ impl View {
         self.snapshot.get(&self.tables.inbox, key)
     }
 
+    /// Whether a row of the revisions is there.
+    pub(super) fn has_revised_row(&self, key: &[u8]) -> fjall::Result<bool> {
+        self.snapshot.contains_key(&self.tables.revised, key)
+    }
+
+    /// The rows of the revisions.
+    pub(super) fn revised(&self) -> Iter {
+        self.snapshot.iter(&self.tables.revised)
+    }
+
     /// How many rows there are, about.
     pub(super) fn rows_estimate(&self) -> u64 {
         self.tables.rows_estimate()
@@ -149,7 +161,8 @@ impl Tables {
             // With filters: nearly every chat that becomes hot is asked for its markers, and few have any.
             let markers = db.keyspace("markers", table)?;
             let inbox = db.keyspace("inbox", || table().filter_policy(FilterPolicy::disabled()))?;
-            Ok(Self { db, messages, changes, markers, inbox })
+            let revised = db.keyspace("revised", || table().filter_policy(FilterPolicy::disabled()))?;
+            Ok(Self { db, messages, changes, markers, inbox, revised })
         };
         open().map_err(|error: fjall::Error| match error {
             fjall::Error::Io(source) => OpenError::Io { path: dir.to_owned(), source },
@@ -190,7 +203,7 @@ impl Tables {
 
     /// How many rows there are, about.
     pub(super) fn rows_estimate(&self) -> u64 {
-        let tables = [&self.messages, &self.changes, &self.markers, &self.inbox];
+        let tables = [&self.messages, &self.changes, &self.markers, &self.inbox, &self.revised];
         tables.map(|table| table.approximate_len() as u64).iter().sum()
     }
 

@@ -1,10 +1,10 @@
-//! Random sends, repeats, marks, pages, inboxes, catch-ups and restarts against the store and the model, which must answer alike.
+//! Random sends, repeats, revisions, marks, pages, inboxes, catch-ups and restarts against the store and the model, which must answer alike.
 
 use crate::backends::{Embedded, Memory};
 use chinwag_model::{Data, Direction, Draft, ManualClock, MarkerKind, Ts};
 use chinwag_store::{
     Store,
-    contract::{Backend, START, draft, inbox, keyed, mark, query, user},
+    contract::{Backend, START, UNSEND, draft, edit, inbox, keyed, mark, query, react, revise, user},
 };
 use proptest::{prelude::*, test_runner::TestCaseResult};
 use std::{sync::Arc, time::Duration};
@@ -15,6 +15,7 @@ enum Step {
     Page { chat: usize, from: u64, reverse: bool, limit: usize },
     Burst { chat: usize, count: usize },
     Mark { chat: usize, user: bool, read: bool, seq: u64 },
+    Revise { chat: usize, user: bool, back: u64, change: u8 },
     Inbox { user: usize, back: Option<usize>, limit: usize, chat: Option<usize> },
     CatchUp { user: usize, back: Option<usize> },
     Pass { seconds: u64 },
@@ -36,6 +37,8 @@ fn step() -> impl Strategy<Value = Step> {
             .prop_map(|(chat, from, reverse, limit)| Step::Page { chat, from, reverse, limit }),
         8 => (chat.clone(), any::<bool>(), any::<bool>(), prop_oneof![1..100_u64, Just((1 << 53) - 1)])
             .prop_map(|(chat, user, read, seq)| Step::Mark { chat, user, read, seq }),
+        8 => (chat.clone(), any::<bool>(), 0..40_u64, 0..8_u8)
+            .prop_map(|(chat, user, back, change)| Step::Revise { chat, user, back, change }),
         6 => (0..USERS.len(), prop::option::of(0..100_usize), 0..4_usize, prop::option::weighted(0.2, chat.clone()))
             .prop_map(|(user, back, limit, chat)| Step::Inbox { user, back, limit, chat }),
         6 => (0..USERS.len(), prop::option::weighted(0.9, 0..150_usize))
@@ -88,6 +91,18 @@ async fn compare(backend: &Embedded, steps: &[Step]) -> TestCaseResult {
                 let kind = if read { MarkerKind::Read } else { MarkerKind::Delivered };
                 let mark = mark(name, users[usize::from(user)], kind, seq);
                 prop_assert_eq!(store.mark(mark.clone()).await, model.mark(mark).await);
+            }
+            Step::Revise { chat, user, back, change } => {
+                let (name, users) = CHATS[chat];
+                let last = model.page(query(name, 0, Direction::Reverse, 1)).await.expect("a page");
+                let seq = last.messages.first().map_or(0, |last| last.seq.0).saturating_sub(back).max(1);
+                let change = match change {
+                    0..=2 => edit(&format!("text {change}")),
+                    3 | 4 => UNSEND,
+                    _ => react(["👍", "🎉"][usize::from(change % 2)], change == 7),
+                };
+                let revise = revise(name, users[usize::from(user)], seq, change);
+                prop_assert_eq!(store.revise(revise.clone()).await, model.revise(revise).await);
             }
             Step::Inbox { user, back, limit, chat } => {
                 let name = USERS[user];

@@ -11,6 +11,16 @@ fn every_verb_comes_up() {
             Op::Chats(chats) => format!("{} chats {} {:?}", frame.id, chats.user, chats.cursor),
             Op::Read(mark) => format!("{} read {} {} {}", frame.id, mark.chat, mark.user, mark.seq),
             Op::Delivered(mark) => format!("{} delivered {} {} {}", frame.id, mark.chat, mark.user, mark.seq),
+            Op::Edit(edit) => {
+                format!("{} edit {} {} {} {}", frame.id, edit.chat, edit.seq, edit.sender, edit.text)
+            }
+            Op::Unsend(unsend) => {
+                format!("{} unsend {} {} {}", frame.id, unsend.chat, unsend.seq, unsend.sender)
+            }
+            Op::React(react) => format!(
+                "{} react {} {} {} {} {}",
+                frame.id, react.chat, react.seq, react.user, react.emoji, react.remove
+            ),
             Op::Typing(typing) => format!("{} typing {} {}", frame.id, typing.chat, typing.user),
             Op::Presence(presence) => format!("{} presence {:?}", frame.id, presence.users),
             Op::Auth(auth) => format!("{} auth {} {auth:?}", frame.id, auth.token),
@@ -22,6 +32,13 @@ fn every_verb_comes_up() {
         (r#"{"id":2,"op":"chats","user":"a","cursor":9}"#, "2 chats a Some(9)"),
         (r#"{"id":3,"op":"read","chat":"a:b","user":"a","seq":4}"#, "3 read a:b a 4"),
         (r#"{"id":4,"op":"delivered","chat":"a:b","user":"a","seq":4}"#, "4 delivered a:b a 4"),
+        (r#"{"id":6,"op":"edit","chat":"a:b","seq":4,"sender":"a","text":"Ho"}"#, "6 edit a:b 4 a Ho"),
+        (r#"{"id":7,"op":"unsend","chat":"a:b","seq":4,"sender":"a"}"#, "7 unsend a:b 4 a"),
+        (r#"{"id":8,"op":"react","chat":"a:b","seq":4,"user":"b","emoji":"!"}"#, "8 react a:b 4 b ! false"),
+        (
+            r#"{"id":8,"op":"react","chat":"a:b","seq":4,"user":"b","emoji":"!","remove":true}"#,
+            "8 react a:b 4 b ! true",
+        ),
         (r#"{"id":5,"op":"typing","chat":"a:b","user":"a"}"#, "5 typing a:b a"),
         (r#"{"id":6,"op":"auth","token":"t.o.k"}"#, "6 auth t.o.k AuthRequest"),
         (

@@ -128,6 +128,20 @@ impl Talk {
     async fn event(&mut self, event: Event) -> Result<(), CliError> {
         match event {
             Event::Message { message, .. } if message.chat == self.chat => self.show(message).await,
+            Event::Edit { message, .. } if message.chat == self.chat => self.screen.note(&format!(
+                "{} has edited message {}: {}",
+                escaped(&message.sender),
+                message.seq,
+                escaped(&message.text)
+            )),
+            Event::Unsend { message, .. } if message.chat == self.chat => {
+                self.screen.note(&format!("{} took message {} back", escaped(&message.sender), message.seq))
+            }
+            Event::Reaction { message, .. } if message.chat == self.chat => self.screen.note(&format!(
+                "message {}: {}",
+                message.seq,
+                escaped(&message.reactions_in_words())
+            )),
             Event::Read { chat, user, seq, .. } if chat == self.chat && user == self.peer => {
                 self.peer_read(seq)
             }

@@ -392,8 +392,8 @@ impl Imported {
 /// The latest change among messages and markers.
 fn latest(messages: &[Message], marked: &HashMap<Chat, Head>) -> Option<Change> {
     let messages = messages.iter().map(|message| Change {
-        ts: message.ts,
-        kind: Kind::Message,
+        ts: message.changed(),
+        kind: if message.revision.is_some() { Kind::Revised } else { Kind::Message },
         chat: message.chat.clone(),
         seq: message.seq,
     });

@@ -182,19 +182,36 @@ impl<W: Write> Taking<'_, W> {
 
     fn changed(&mut self, view: &View, change: &Change) -> Result<(), BackupError> {
         let (table, key) = match change.kind {
-            Kind::Message => (Kept::Messages, record::key(&change.chat, change.seq)),
+            Kind::Message | Kind::Revised => (Kept::Messages, record::key(&change.chat, change.seq)),
             Kind::Marker(..) => (Kept::Markers, change.chat.as_str().as_bytes().to_vec()),
         };
         let Some(value) = view.get(table, &key).map_err(|error| engine(&error))? else { return Ok(()) };
         let changed = match change.kind {
-            Kind::Message => {
+            Kind::Message | Kind::Revised => {
                 record::decode(Some(&change.chat), &key, &value).map(|message| message.changed())
             }
             Kind::Marker(..) => decode_standing(&key, &value).map(|standing| standing.moved()),
         };
         let changed =
             changed.map_err(|wrong| BackupError::Store(format!("chat {}: {wrong}", change.chat)))?;
-        if changed == change.ts { self.row(table, &key, &value) } else { Ok(()) }
+        if changed == change.ts {
+            self.row(table, &key, &value)?;
+        }
+        // What a revision does to the counts stands beside the markers.
+        match change.kind {
+            Kind::Revised => self.standing(view, change),
+            Kind::Message | Kind::Marker(..) => Ok(()),
+        }
+    }
+
+    fn standing(&mut self, view: &View, change: &Change) -> Result<(), BackupError> {
+        let key = change.chat.as_str().as_bytes();
+        let Some(value) = view.get(Kept::Markers, key).map_err(|error| engine(&error))? else {
+            return Ok(());
+        };
+        let standing = decode_standing(key, &value)
+            .map_err(|wrong| BackupError::Store(format!("chat {}: {wrong}", change.chat)))?;
+        if standing.moved() == change.ts { self.row(Kept::Markers, key, &value) } else { Ok(()) }
     }
 
     fn row(&mut self, table: Kept, key: &[u8], value: &[u8]) -> Result<(), BackupError> {

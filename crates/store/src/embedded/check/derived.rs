@@ -4,12 +4,12 @@ use super::{
     super::{
         follower::{changed_in, derived_of},
         head::{DERIVED_KEY, Head, Standing, decode_head, inbox_key},
-        reader,
+        reader, revisions,
         tables::{Kept, View},
     },
     Check,
 };
-use chinwag_model::{Chat, Message, Side};
+use chinwag_model::{Chat, Message, Side, Ts};
 use std::collections::HashSet;
 
 /// What is gathered on the way through the messages.
@@ -21,6 +21,10 @@ pub(super) struct Derived<'a> {
     standing: Standing,
     markers_seen: u64,
     inbox_seen: u64,
+    /// Of the chat at hand: unsent messages above either user's read marker, and the latest revision.
+    gone: [u64; 2],
+    revised: Ts,
+    revised_seen: u64,
 }
 
 impl<'a> Derived<'a> {
@@ -31,7 +35,16 @@ impl<'a> Derived<'a> {
             check.problem(format!("what the inbox rows lack can't be told: {error}"));
             HashSet::new()
         });
-        Self { view, behind, standing: Standing::START, markers_seen: 0, inbox_seen: 0 }
+        Self {
+            view,
+            behind,
+            standing: Standing::START,
+            markers_seen: 0,
+            inbox_seen: 0,
+            gone: [0; 2],
+            revised: Ts(0),
+            revised_seen: 0,
+        }
     }
 
     /// Looks at a message, in the order of their keys.
@@ -42,8 +55,10 @@ impl<'a> Derived<'a> {
                 check.problem(error.to_string());
                 Standing::START
             });
+            (self.gone, self.revised) = ([0; 2], Ts(0));
             self.markers_seen += u64::from(self.standing != Standing::START);
         }
+        self.revision(check, message);
         for side in [Side::First, Side::Second] {
             let read = self.standing.markers[side.index()].read.seq;
             let (peers, counted) = (message.sent_by(side.other()), self.standing.peers_read[side.index()]);
@@ -53,6 +68,21 @@ impl<'a> Derived<'a> {
                     message.chat, read.0
                 ));
             }
+        }
+    }
+
+    fn revision(&mut self, check: &mut Check<'_>, message: &Message) {
+        let (chat, seq) = (&message.chat, message.seq);
+        self.revised_seen += revisions::rows_of(message);
+        if !revisions::has(self.view, message).is_ok_and(|has| has) {
+            check.problem(format!("chat {chat}: seq {} was revised, and the revisions lack it", seq.0));
+        }
+        if message.revision.is_some() {
+            self.revised = self.revised.max(message.changed());
+        }
+        let reader = message.sender.other().index();
+        if message.is_unsent() && !chat.is_note_to_self() && seq > self.standing.markers[reader].read.seq {
+            self.gone[reader] += 1;
         }
     }
 
@@ -67,6 +97,12 @@ impl<'a> Derived<'a> {
                     read.0, delivered.0, last.seq.0
                 ));
             }
+        }
+        if (self.gone, self.revised) != (self.standing.peers_gone, self.standing.revised) {
+            check.problem(format!(
+                "chat {chat}: its revisions are not counted as they stand: {:?} unread ones are unsent, not {:?}",
+                self.gone, self.standing.peers_gone
+            ));
         }
         let head = Head::of(last, self.standing);
         for &side in chat.sides() {
@@ -89,6 +125,11 @@ impl<'a> Derived<'a> {
 
     /// Looks for rows of chats that have no message.
     pub(super) fn finish(self, check: &mut Check<'_>) {
+        let revised = self.view.revised().count() as u64;
+        if revised != self.revised_seen {
+            let seen = self.revised_seen;
+            check.problem(format!("revised: {revised} rows, and messages that were revised have {seen}"));
+        }
         let tables = [
             ("markers", self.view.rows(Kept::Markers), self.markers_seen),
             ("inbox", self.view.inbox(), self.inbox_seen),
