@@ -30,6 +30,9 @@ pub(crate) fn up_frame(frame: &[u8]) {
         Op::Chats(_) => "chats",
         Op::Read(_) => "read",
         Op::Delivered(_) => "delivered",
+        Op::Edit(_) => "edit",
+        Op::Unsend(_) => "unsend",
+        Op::React(_) => "react",
         Op::Typing(_) => "typing",
         Op::Auth(_) => "auth",
         Op::Presence(presence) => {
