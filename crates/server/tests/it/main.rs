@@ -6,6 +6,7 @@
 mod auth;
 mod bounds;
 mod connection;
+mod cors;
 mod end;
 mod events;
 mod feeds;
