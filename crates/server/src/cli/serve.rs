@@ -181,6 +181,7 @@ fn http_options(settings: &Settings) -> http::Options {
         text_max_bytes: settings.text_max_bytes,
         revise_window: Duration::from_secs(settings.revise_window_s),
         allowed_hosts: settings.allowed_hosts.clone(),
+        allowed_origins: settings.allowed_origins.clone(),
         bodies_max_bytes: mib(settings.bodies_max_mib),
         body_timeout: Duration::from_secs(settings.body_timeout_s),
         ping_interval: Duration::from_secs(settings.ping_interval_s),

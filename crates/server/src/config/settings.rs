@@ -10,6 +10,7 @@ pub struct Settings {
     pub listen: SocketAddr,
     pub auth: Auth,
     pub allowed_hosts: Vec<String>,
+    pub allowed_origins: Vec<String>,
     pub data: PathBuf,
     pub disk_reserve_mib: u64,
     pub text_max_bytes: usize,
@@ -79,14 +80,18 @@ impl Settings {
         };
         let Value::Address(listen) = config.value("listen").0 else { unreachable!("the table says so") };
         let Value::Path(data) = &config.value("data").0 else { unreachable!("the table says so") };
-        let Value::Hosts(hosts) = &config.value("allowed_hosts").0 else { unreachable!("the table says so") };
+        let list = |key| match &config.value(key).0 {
+            Value::List(names) => names.clone(),
+            _ => unreachable!("the table says that {key} is a list"),
+        };
         let Value::Switch(bench_routes) = config.value("bench_routes").0 else {
             unreachable!("the table says so")
         };
         Self {
             listen,
             auth,
-            allowed_hosts: hosts.clone(),
+            allowed_hosts: list("allowed_hosts"),
+            allowed_origins: list("allowed_origins"),
             data: data.clone(),
             disk_reserve_mib: number("disk_reserve_mib"),
             text_max_bytes: size("text_max_bytes"),

@@ -29,6 +29,7 @@ pub(crate) const SETTINGS: &[Setting] = &[
     of("auth_audience", Kind::Words),
     of("auth_issuer", Kind::Words),
     of("allowed_hosts", Kind::Hosts),
+    of("allowed_origins", Kind::Origins),
     of("data", Kind::Path),
     of("disk_reserve_mib", number(0, 1 << 34)),
     of("text_max_bytes", number(1, TEXT_HARD_MAX_BYTES as u64)),

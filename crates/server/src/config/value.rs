@@ -3,7 +3,7 @@
 use std::{
     ffi::{OsStr, OsString},
     fmt,
-    net::SocketAddr,
+    net::{Ipv6Addr, SocketAddr},
     path::PathBuf,
 };
 
@@ -20,6 +20,8 @@ pub(crate) enum Kind {
     LogFilter,
     /// Host names.
     Hosts,
+    /// Origins of web pages.
+    Origins,
     /// Any words, or none.
     Words,
     /// A whole number, both bounds included.
@@ -59,8 +61,8 @@ pub(crate) enum Value {
     Path(PathBuf),
     /// Of [`Kind::Choice`], [`Kind::LogFilter`] and [`Kind::Words`].
     Text(String),
-    /// Of [`Kind::Hosts`], in lower case.
-    Hosts(Vec<String>),
+    /// Of [`Kind::Hosts`] and [`Kind::Origins`], in lower case.
+    List(Vec<String>),
     /// Of [`Kind::Number`].
     Number(u64),
     /// Of [`Kind::Switch`].
@@ -88,16 +90,8 @@ impl Kind {
             Self::LogFilter => {
                 raw.text().filter(|text| is_log_filter(text)).map(|text| Value::Text(text.into()))
             }
-            Self::Hosts => {
-                let names: Vec<&str> = match raw {
-                    Raw::List(names) => names.iter().map(String::as_str).collect(),
-                    Raw::Word(word) if word.is_empty() => Vec::new(),
-                    Raw::Word(word) => word.to_str()?.split(',').map(str::trim).collect(),
-                    _ => return None,
-                };
-                let good = names.iter().all(|name| is_host(name));
-                good.then(|| Value::Hosts(names.iter().map(|name| name.to_ascii_lowercase()).collect()))
-            }
+            Self::Hosts => raw.list(is_host),
+            Self::Origins => raw.list(is_origin),
             Self::Words => raw
                 .text()
                 .filter(|text| !text.contains(char::is_control))
@@ -131,6 +125,11 @@ impl Kind {
                     .into()
             }
             Self::Hosts => "host names without a port, such as chat.example.org".into(),
+            Self::Origins => {
+                "origins as a browser names them, such as https://app.example.org or http://localhost:3000: a scheme and a \
+                 host, with a port only where it is not the scheme's own, and no path"
+                    .into()
+            }
             Self::Words => "a text, or \"\" for none".into(),
             Self::Number { min, max } => format!("a whole number from {min} to {max}"),
             Self::Switch => "true or false".into(),
@@ -155,7 +154,43 @@ fn is_host(name: &str) -> bool {
     name.len() <= 253 && name.split('.').all(|label| !label.is_empty() && label.bytes().all(good))
 }
 
+/// An exact one: that a pattern lets in one site too many would be noticed by nobody.
+fn is_origin(origin: &str) -> bool {
+    let Some((scheme, authority)) = origin.split_once("://") else { return false };
+    let (host, port) = match authority.rsplit_once(':') {
+        Some((host, port)) if !port.ends_with(']') => (host, Some(port)),
+        _ => (authority, None),
+    };
+    let good = |b: u8| b.is_ascii_alphanumeric() || matches!(b, b'+' | b'-' | b'.');
+    scheme.starts_with(|c: char| c.is_ascii_alphabetic())
+        && scheme.bytes().all(good)
+        && port.is_none_or(|port| is_named_port(scheme, port))
+        && match host.strip_prefix('[').and_then(|host| host.strip_suffix(']')) {
+            Some(host) => host.parse::<Ipv6Addr>().is_ok(),
+            None => is_host(host),
+        }
+}
+
+/// Whether a browser would name this port in an origin. It leaves out the scheme's own: with it no origin would match.
+fn is_named_port(scheme: &str, port: &str) -> bool {
+    let is_own = |own, own_port| scheme.eq_ignore_ascii_case(own) && port == own_port;
+    let number = port.parse::<u16>().ok().filter(|number| *number > 0 && number.to_string() == port);
+    number.is_some() && !is_own("http", "80") && !is_own("https", "443")
+}
+
 impl Raw {
+    /// The names of a list, all of them good, in lower case.
+    fn list(&self, is_good: fn(&str) -> bool) -> Option<Value> {
+        let names: Vec<&str> = match self {
+            Self::List(names) => names.iter().map(String::as_str).collect(),
+            Self::Word(word) if word.is_empty() => Vec::new(),
+            Self::Word(word) => word.to_str()?.split(',').map(str::trim).collect(),
+            _ => return None,
+        };
+        let all_good = names.iter().all(|name| is_good(name));
+        all_good.then(|| Value::List(names.iter().map(|name| name.to_ascii_lowercase()).collect()))
+    }
+
     fn text(&self) -> Option<&str> {
         self.os_text()?.to_str()
     }
@@ -190,7 +225,7 @@ impl fmt::Display for Value {
             Self::Address(address) => write!(f, "{}", text(&address.to_string())),
             Self::Path(path) => write!(f, "{}", text(&path.to_string_lossy())),
             Self::Text(word) => write!(f, "{}", text(word)),
-            Self::Hosts(names) => {
+            Self::List(names) => {
                 write!(f, "{}", toml::Value::Array(names.iter().map(|name| text(name)).collect()))
             }
             Self::Number(number) => write!(f, "{number}"),
@@ -206,9 +241,59 @@ impl Value {
             Self::Address(address) => address.to_string().into(),
             Self::Path(path) => path.to_string_lossy().into(),
             Self::Text(text) => text.as_str().into(),
-            Self::Hosts(names) => names.as_slice().into(),
+            Self::List(names) => names.as_slice().into(),
             Self::Number(number) => (*number).into(),
             Self::Switch(on) => (*on).into(),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn origins_are_as_a_browser_names_them() {
+        for good in [
+            "https://app.example.org",
+            "HTTPS://App.Example.org",
+            "http://localhost:3000",
+            "http://192.0.2.7",
+            "https://[2001:db8::7]",
+            "https://[2001:db8::7]:8443",
+            "http://app.example.org:443",
+            "capacitor://localhost",
+            "moz-extension://5d2f7e0c-1b3a-4c55",
+        ] {
+            assert!(is_origin(good), "{good}");
+        }
+        for bad in [
+            "",
+            "*",
+            "null",
+            "app.example.org",
+            "://app.example.org",
+            "1https://app.example.org",
+            "https://",
+            "https://*.example.org",
+            "https://app.example.org/",
+            "https://app.example.org/chat",
+            "https://app.example.org?",
+            "https://user@app.example.org",
+            "https://app.example.org:",
+            "https://app.example.org:443",
+            "HTTP://app.example.org:80",
+            "https://app.example.org:0",
+            "https://app.example.org:+81",
+            "https://app.example.org:081",
+            "https://app.example.org:65536",
+            "https://app.example.org:81:82",
+            "https://[::1",
+            "https://[::x]",
+            "https://::1",
+            "https://bücher.example",
+        ] {
+            assert!(!is_origin(bad), "{bad}");
         }
     }
 }

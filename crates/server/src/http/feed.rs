@@ -22,9 +22,7 @@ use chinwag_wire::{FeedRequest, ProblemCode, encode_poll};
 use futures_util::FutureExt;
 use hyper::{
     Response, StatusCode,
-    header::{
-        CACHE_CONTROL, CONNECTION, CONTENT_TYPE, HeaderName, HeaderValue, SEC_WEBSOCKET_ACCEPT, UPGRADE,
-    },
+    header::{CONNECTION, CONTENT_TYPE, HeaderName, HeaderValue, SEC_WEBSOCKET_ACCEPT, UPGRADE},
     http::request::Parts,
 };
 use std::sync::Arc;
@@ -90,7 +88,6 @@ pub(super) fn events(
     let mut reply = Response::new(Content::Events(Box::new(events)));
     let headers = reply.headers_mut();
     headers.insert(CONTENT_TYPE, HeaderValue::from_static("text/event-stream"));
-    headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
     headers.insert(X_ACCEL_BUFFERING, HeaderValue::from_static("no"));
     // A stream ends when its session does; the connection has no further use.
     headers.insert(CONNECTION, HeaderValue::from_static("close"));
@@ -114,9 +111,7 @@ pub(super) async fn poll(
     lifeline.let_go();
     let Gathered { events, since, recovered } = reply?;
     let events: Vec<_> = events.iter().map(|event| &event.json).collect();
-    let mut reply = ok(encode_poll(&events, since, recovered));
-    reply.headers_mut().insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
-    Ok(reply)
+    Ok(ok(encode_poll(&events, since, recovered)))
 }
 
 /// What a poll answers.

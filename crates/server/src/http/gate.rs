@@ -1,8 +1,8 @@
-//! Who may speak to us at all: requests that name this server, and no other site's pages.
+//! Who may speak to us at all: requests that name this server, and no other site's pages but those that were allowed.
 //!
 //! Without it any page on the web could reach a server on localhost, by DNS rebinding or by a WebSocket.
 
-use super::reply::Refusal;
+use super::{cors::Cors, reply::Refusal};
 use chinwag_wire::ProblemCode;
 use hyper::{
     Version,
@@ -22,7 +22,7 @@ impl Gate {
     }
 
     /// Lets a request in.
-    pub(super) fn check(&self, head: &Parts) -> Result<(), Refusal> {
+    pub(super) fn check(&self, head: &Parts, cors: &Cors) -> Result<(), Refusal> {
         let mut hosts = head.headers.get_all(HOST).iter();
         match (hosts.next(), hosts.next()) {
             (Some(host), None) if self.is_ours(host.as_bytes()) => {}
@@ -46,10 +46,11 @@ impl Gate {
         {
             return Err(Refusal::new(ProblemCode::Host, "the request is for another host"));
         }
-        if head.headers.get_all(ORIGIN).iter().any(|origin| !self.is_our_origin(origin.as_bytes())) {
+        let may_call = |origin: &[u8]| self.is_our_origin(origin) || cors.permits(origin);
+        if head.headers.get_all(ORIGIN).iter().any(|origin| !may_call(origin.as_bytes())) {
             return Err(Refusal::new(
                 ProblemCode::Origin,
-                "the Origin must be localhost, an IP address or one of the server's allowed_hosts",
+                "the Origin must be localhost, an IP address, one of the server's allowed_hosts or one of its allowed_origins",
             ));
         }
         Ok(())

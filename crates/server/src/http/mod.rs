@@ -7,8 +7,10 @@
 
 mod body;
 mod content;
+mod cors;
 mod feed;
 mod gate;
+mod headers;
 mod identify;
 mod inbox;
 mod lifeline;
@@ -34,6 +36,7 @@ use body::Inbound;
 use chinwag_model::{KeyId, MarkerKind, Ts};
 use chinwag_store::{Store, StoreError};
 use chinwag_wire::ProblemCode;
+use cors::Cors;
 use futures_util::FutureExt;
 use gate::Gate;
 use hyper::{
@@ -66,6 +69,8 @@ pub struct Options {
     pub revise_window: Duration,
     /// Host names that are ours besides localhost and IP literals; without a port.
     pub allowed_hosts: Vec<String>,
+    /// Origins, as a browser names them, whose pages may call besides those of our own hosts, and read what is answered.
+    pub allowed_origins: Vec<String>,
     /// Bytes of request bodies that may be held at once, over all connections; one more is refused as overloaded.
     pub bodies_max_bytes: usize,
     /// How long a request's body may take to arrive.
@@ -88,6 +93,7 @@ struct Shared {
     service: Service,
     door: Door,
     gate: Gate,
+    cors: Cors,
     /// One permit a byte of the bodies, and of the messages of a WebSocket, that did not fit in one read.
     body_bytes: Arc<Semaphore>,
     options: Options,
@@ -104,11 +110,13 @@ impl App {
     pub fn guarded(service: Service, door: Door, options: Options) -> Self {
         let body_bytes = Arc::new(Semaphore::new(options.bodies_max_bytes.min(Semaphore::MAX_PERMITS)));
         let gate = Gate::new(&options.allowed_hosts);
+        let cors = Cors::new(&options.allowed_origins);
         Self {
             shared: Arc::new(Shared {
                 service,
                 door,
                 gate,
+                cors,
                 body_bytes,
                 options,
                 leaving: AtomicBool::new(false),
@@ -161,14 +169,19 @@ impl App {
         if !body.is_over(&head) {
             reply.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
         }
+        headers::secure(&mut reply);
+        self.shared.cors.open(&head, &mut reply);
         reply
     }
 
     /// Every route.
     async fn answer(&self, head: &Parts, body: &mut Inbound, lifeline: &Lifeline) -> Result<Reply, Refusal> {
         let app = &*self.shared;
-        app.gate.check(head)?;
+        app.gate.check(head, &app.cors)?;
         let path = head.uri.path();
+        if app.cors.is_preflight(head) {
+            return self.methods(path).map(cors::preflight).ok_or_else(no_such_path);
+        }
         if let ("/api/ws", &Method::GET) = (path, &head.method) {
             return feed::websocket(app, head, body).await;
         }
@@ -199,21 +212,21 @@ impl App {
             ("/readyz", &Method::GET | &Method::HEAD) => self.ready(),
             (BENCH_NOOP, &Method::POST) if app.options.bench_routes => send::noop(app, head, body).await,
             (BENCH_ECHO, &Method::GET) if app.options.bench_routes => feed::echo(app, head, body),
-            (path, _) => Err(self.no_route(path)),
+            (path, _) => Err(self.methods(path).map_or_else(no_such_path, Refusal::method)),
         }
     }
 
-    /// The refusal of a request that no route takes: the path is unknown, or only the method is.
-    fn no_route(&self, path: &str) -> Refusal {
+    /// The methods that a path takes; `None` where there is nothing at it.
+    fn methods(&self, path: &str) -> Option<&'static str> {
         match path {
             "/api/send" | "/api/read" | "/api/delivered" | "/api/edit" | "/api/unsend" | "/api/react"
-            | "/api/typing" | "/api/ticket" => Refusal::method("POST"),
-            "/api/pull" => Refusal::method("GET, HEAD, POST"),
-            "/api/chats" | "/api/presence" | "/ping" | "/healthz" | "/readyz" => Refusal::method("GET, HEAD"),
-            "/api/ws" | "/api/events" | "/api/poll" => Refusal::method("GET"),
-            BENCH_NOOP if self.shared.options.bench_routes => Refusal::method("POST"),
-            BENCH_ECHO if self.shared.options.bench_routes => Refusal::method("GET"),
-            _ => Refusal::new(ProblemCode::NoSuchPath, "there is nothing at this path"),
+            | "/api/typing" | "/api/ticket" => Some("POST"),
+            "/api/pull" => Some("GET, HEAD, POST"),
+            "/api/chats" | "/api/presence" | "/ping" | "/healthz" | "/readyz" => Some("GET, HEAD"),
+            "/api/ws" | "/api/events" | "/api/poll" => Some("GET"),
+            BENCH_NOOP if self.shared.options.bench_routes => Some("POST"),
+            BENCH_ECHO if self.shared.options.bench_routes => Some("GET"),
+            _ => None,
         }
     }
 
@@ -247,6 +260,10 @@ impl Shared {
 const BENCH_NOOP: &str = "/bench/noop";
 /// A WebSocket that gives every message back: what a conformance suite speaks with.
 const BENCH_ECHO: &str = "/bench/echo";
+
+fn no_such_path() -> Refusal {
+    Refusal::new(ProblemCode::NoSuchPath, "there is nothing at this path")
+}
 
 /// A send or a mark that panicked may have reached the store.
 fn after_panic(head: &Parts, panic: &(dyn Any + Send)) -> Refusal {

@@ -80,6 +80,11 @@ fn lists_and_switches_of_flags_and_variables() {
         json!(["a.b", "c.d", "e"])
     );
     assert_eq!(hosts(&[], &[("CHINWAG_ALLOWED_HOSTS", "")]), json!([]));
+    let origins = [("CHINWAG_ALLOWED_ORIGINS", "https://App.example, http://localhost:3000")];
+    assert_eq!(
+        in_force(dir.path(), &[], &origins)["allowed_origins"]["value"],
+        json!(["https://app.example", "http://localhost:3000"])
+    );
     let off = in_force(dir.path(), &["--bench-routes=false"], &[("CHINWAG_BENCH_ROUTES", "true")]);
     assert_eq!(off["bench_routes"]["value"], false);
 }
@@ -102,7 +107,7 @@ fn the_default_file_is_a_configuration_file_and_holds_the_defaults() {
     };
     let of_file = values(in_force(dir.path(), &["--config", "c.toml"], &[]));
     assert_eq!(of_file, values(in_force(dir.path(), &[], &[])));
-    assert_eq!(of_file.len(), 31);
+    assert_eq!(of_file.len(), 32);
 }
 
 #[test]
@@ -215,6 +220,8 @@ fn values_of_another_type_or_form_are_refused_and_all_are_told_at_once() {
         ("ALLOWED_HOSTS", "http://a"),
         ("ALLOWED_HOSTS", "a:80"),
         ("ALLOWED_HOSTS", "a,,b"),
+        ("ALLOWED_ORIGINS", "*"),
+        ("ALLOWED_ORIGINS", "https://a.example,https://b.example/"),
         ("LISTEN", ":8080"),
         ("LISTEN", "127.0.0.1"),
         ("LISTEN", "127.0.0.1:65536"),

@@ -56,6 +56,7 @@ impl Setup {
                 text_max_bytes: TEXT_DEFAULT_MAX_BYTES,
                 revise_window: std::time::Duration::from_hours(1),
                 allowed_hosts: Vec::new(),
+                allowed_origins: Vec::new(),
                 bodies_max_bytes: 64 << 20,
                 body_timeout: LONG,
                 ping_interval: LONG,

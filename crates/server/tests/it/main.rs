@@ -6,12 +6,14 @@
 mod auth;
 mod bounds;
 mod connection;
+mod cors;
 mod end;
 mod events;
 mod feeds;
 mod founding;
 mod framing;
 mod handshake;
+mod headers;
 mod poll;
 mod pull;
 mod refusals;
