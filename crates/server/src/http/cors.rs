@@ -16,9 +16,10 @@ use hyper::{
 };
 
 /// Headers of a request that a page may set.
-const MAY_SET: HeaderValue = HeaderValue::from_static("Authorization, Content-Type, Last-Event-ID");
+const MAY_SET: HeaderValue =
+    HeaderValue::from_static("Authorization, Content-Type, Idempotency-Key, Last-Event-ID");
 /// Headers of a reply that a page may read, besides those that every page may.
-const MAY_READ: HeaderValue = HeaderValue::from_static("Retry-After");
+const MAY_READ: HeaderValue = HeaderValue::from_static("Idempotent-Replayed, Retry-After");
 /// How long a browser may keep the answer to a preflight, in seconds: the longest that the common ones take.
 const MAX_AGE_S: HeaderValue = HeaderValue::from_static("7200");
 
