@@ -42,8 +42,10 @@ pub(super) async fn run(args: TailArgs) -> Result<(), CliError> {
     let mut output = Output::new();
     let mut line = Line::default();
     let followed = tokio::select! {
-        followed = follow(&mut feed, &mut output, &mut line, args.json) => followed,
+        // Polled first, so that a signal is heard from before the first line is out.
+        biased;
         _ = tokio::signal::ctrl_c() => Ok(()),
+        followed = follow(&mut feed, &mut output, &mut line, args.json) => followed,
     };
     if let Some(last) = &line.last_id {
         tell(&format!("chinwag: go on with --since {}", escaped(last)));

@@ -119,7 +119,7 @@ fn a_poll_holds_the_same_events() {
 #[test]
 fn what_a_newer_server_tells_is_no_error_and_what_is_no_event_is() {
     for (json, id) in [
-        (r#"{"type":"reaction","id":"x","seq":"not what seq is elsewhere","message":7}"#, Some("x")),
+        (r#"{"type":"later","id":"x","seq":"not what seq is elsewhere","message":7}"#, Some("x")),
         (r#"{"seq":1,"type":"poke"}"#, None),
     ] {
         let event = WireEvent::parse(json).expect("tolerated");

@@ -65,7 +65,7 @@ fn a_frame_that_is_no_request_says_why_and_which_it_was() {
         (br#"{"id":1}"#, Some(1), ProblemCode::MissingField, "op"),
         (br#"{"id":1,"op":7}"#, Some(1), ProblemCode::InvalidField, "op"),
         (br#"{"id":1,"op":"Send"}"#, Some(1), ProblemCode::InvalidField, "op"),
-        (br#"{"id":1,"op":"edit"}"#, Some(1), ProblemCode::InvalidField, "op"),
+        (br#"{"id":1,"op":"fly"}"#, Some(1), ProblemCode::InvalidField, "op"),
         (br#"{"id":1,"op":"send","chat":"a:b","sender":"a"}"#, Some(1), ProblemCode::MissingField, "text"),
         (br#"{"id":1,"op":"pull","chat":"a:b","limit":-1}"#, Some(1), ProblemCode::InvalidField, "limit"),
         (br#"{"id":1,"op":"chats"}"#, Some(1), ProblemCode::MissingField, "user"),
