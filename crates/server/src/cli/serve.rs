@@ -200,6 +200,7 @@ fn hub_options(settings: &Settings) -> hub::Options {
 fn lifecycle_options(settings: &Settings) -> lifecycle::Options {
     lifecycle::Options {
         connections_max: settings.connections_max,
+        peer_connections_max: settings.peer_connections_max,
         head_timeout: Duration::from_secs(settings.head_timeout_s),
         idle_timeout: Duration::from_secs(settings.idle_timeout_s),
         write_timeout: Duration::from_secs(settings.write_timeout_s),

@@ -18,6 +18,7 @@ pub struct Settings {
     pub log: String,
     pub log_format: LogFormat,
     pub connections_max: u32,
+    pub peer_connections_max: u32,
     pub sessions_per_user_max: usize,
     pub bodies_max_mib: usize,
     pub queue_max_messages: usize,
@@ -64,6 +65,7 @@ impl Settings {
             Value::Number(number) => number,
             _ => unreachable!("the table says that {key} is a number"),
         };
+        let small = |key| u32::try_from(number(key)).expect("its bound fits");
         let size = |key| usize::try_from(number(key)).expect("its bound fits");
         let text = |key| match &config.value(key).0 {
             Value::Text(text) => text.as_str(),
@@ -98,7 +100,8 @@ impl Settings {
             revise_window_s: number("revise_window_s"),
             log: text("log").to_owned(),
             log_format: if text("log_format") == "json" { LogFormat::Json } else { LogFormat::Text },
-            connections_max: u32::try_from(number("connections_max")).expect("its bound fits"),
+            connections_max: small("connections_max"),
+            peer_connections_max: small("peer_connections_max"),
             sessions_per_user_max: size("sessions_per_user_max"),
             bodies_max_mib: size("bodies_max_mib"),
             queue_max_messages: size("queue_max_messages"),

@@ -1,6 +1,10 @@
 //! How connections come in.
 
-use super::{Options, connection, shutdown::Stop};
+use super::{
+    Options, connection,
+    peers::{Peers, Place},
+    shutdown::Stop,
+};
 use crate::http::App;
 use socket2::SockRef;
 use std::{convert::Infallible, io, sync::Arc, time::Duration};
@@ -20,17 +24,28 @@ pub(super) struct Acceptor<'a> {
     pub(super) app: &'a App,
     pub(super) options: Options,
     pub(super) slots: &'a Arc<Semaphore>,
+    pub(super) peers: Peers,
     pub(super) stop: &'a watch::Sender<Stop>,
 }
 
 impl Acceptor<'_> {
     /// Accepts for ever, each connection in a task of its own.
     pub(super) async fn accept(&self) -> Infallible {
-        let mut told = Told::default();
+        let (mut told, mut told_peer) = (Told::default(), Told::default());
         loop {
             let slot = self.slot(&mut told).await;
             match self.listener.accept().await {
-                Ok((stream, _)) => self.spawn(stream, slot),
+                Ok((stream, address)) => match self.peers.place(address.ip()) {
+                    Some(place) => self.spawn(stream, slot, place),
+                    None if told_peer.may_tell() => tracing::warn!(
+                        peer = %address.ip(),
+                        peer_connections_max = self.options.peer_connections_max,
+                        "a peer has all the connections that it may; one more was closed"
+                    ),
+                    None => {
+                        tracing::debug!(peer = %address.ip(), "a connection too many of a peer was closed");
+                    }
+                },
                 Err(error) if is_of_the_connection(&error) => {
                     tracing::debug!(%error, "a connection was gone before it was accepted");
                 }
@@ -63,18 +78,20 @@ impl Acceptor<'_> {
         socket.set_tcp_user_timeout(Some(self.options.write_timeout))
     }
 
-    fn spawn(&self, stream: TcpStream, slot: OwnedSemaphorePermit) {
+    fn spawn(&self, stream: TcpStream, slot: OwnedSemaphorePermit, place: Place) {
         if let Err(error) = self.prepare(&stream) {
             tracing::debug!(%error, "a connection was gone as soon as it was accepted");
             return;
         }
         let (app, options, stop) = (self.app.clone(), self.options, self.stop.subscribe());
+        // Both come back when the connection ends, whichever way.
+        let held = (slot, place);
         tokio::spawn(async move {
             if let Some(takeover) = connection::serve(stream, options, app, stop).await {
                 // In a task of its own, which is a fraction of this one.
                 tokio::spawn(async move {
                     takeover.serve().await;
-                    drop(slot);
+                    drop(held);
                 });
             }
         });

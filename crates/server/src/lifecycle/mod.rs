@@ -1,7 +1,8 @@
 //! The server's life: it accepts connections, bounds their number and their time, and ends in order.
 //!
 //! Reading order: `shutdown` (who says when), `accept` (how connections come in), `connection` (one of them), `pulse`
-//! (what it is doing and until when), `socket` (how that is known); `descriptors` (how many there can be). The end, here
+//! (what it is doing and until when), `socket` (how that is known); `peers` (how many one peer has), `descriptors` (how many
+//! there can be). The end, here
 //! in [`run`], goes: readiness fails, every feed ends, no more is accepted, idle connections are closed, requests in
 //! flight are answered, the store is closed.
 //!
@@ -10,6 +11,7 @@
 mod accept;
 mod connection;
 mod descriptors;
+mod peers;
 mod pulse;
 mod shutdown;
 mod socket;
@@ -19,6 +21,7 @@ pub use shutdown::{Shutdown, Trigger, on_signals};
 
 use crate::http::App;
 use accept::Acceptor;
+use peers::Peers;
 use shutdown::Stop;
 use std::{sync::Arc, time::Duration};
 use tokio::{
@@ -38,6 +41,9 @@ pub struct Options {
     /// Most connections at once. One more is not accepted until another has ended: it waits in the kernel's backlog,
     /// and its client's own time-out decides how long. At least 1.
     pub connections_max: u32,
+    /// Most connections at once of one peer: an address of IPv4, or a network of 64 bits of IPv6. One more is closed as
+    /// soon as it is accepted. 0 is any number.
+    pub peer_connections_max: u32,
     /// How long a request's head may take from its first byte to its last; then the connection is closed.
     pub head_timeout: Duration,
     /// How long a connection may be idle; then it is closed.
@@ -78,7 +84,14 @@ pub async fn run(
         options,
         app,
     };
-    let acceptor = Acceptor { listener, app: &life.app, options, slots: &life.slots, stop: &life.stop };
+    let acceptor = Acceptor {
+        listener,
+        app: &life.app,
+        options,
+        slots: &life.slots,
+        peers: Peers::new(options.peer_connections_max),
+        stop: &life.stop,
+    };
     tokio::select! {
         biased;
         reason = life.app.store().failed() => {

@@ -66,6 +66,7 @@ impl Setup {
         );
         let life = lifecycle::Options {
             connections_max: 10_000,
+            peer_connections_max: 0,
             head_timeout: LONG,
             idle_timeout: LONG,
             write_timeout: LONG,

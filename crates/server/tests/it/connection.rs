@@ -1,8 +1,9 @@
 //! The bounds of connections.
 
 use crate::{
-    server::Setup,
-    wire::{get, hello, post, within},
+    server::{Server, Setup},
+    socket::HANDSHAKE,
+    wire::{Connection, get, hello, post, request, within},
 };
 use std::{io::ErrorKind, time::Duration};
 use tokio::io::AsyncWriteExt;
@@ -117,6 +118,47 @@ async fn one_connection_too_many_waits_until_another_has_ended() {
     drop(first);
     third.reply().await.ok();
     server.stop().await;
+}
+
+/// A WebSocket, which lives on in another task, is counted as any other connection.
+#[tokio::test]
+async fn one_connection_too_many_of_a_peer_is_closed_and_others_come_in() {
+    let mut setup = Setup::memory();
+    setup.life.peer_connections_max = 2;
+    let server = setup.start().await;
+    let mut first = server.connect().await;
+    first.ask(get("/ping")).await.ok();
+    let mut socket = server.connect().await;
+    socket.write(request("GET /api/ws?user=apple", &HANDSHAKE, "")).await;
+    assert_eq!(socket.head().await.status, 101);
+    server.connect().await.ended().await;
+    let mut other = Connection::from("127.0.0.2", server.address).await;
+    other.ask(get("/ping")).await.ok();
+    first.ask(get("/ping")).await.ok();
+    let mut kept = Vec::new();
+    for held in [first, socket] {
+        drop(held);
+        kept.push(comes_in(&server).await);
+    }
+    drop((kept, other));
+    server.stop().await;
+}
+
+/// Connects until the server has seen that a connection of ours has ended.
+async fn comes_in(server: &Server) -> Connection {
+    within("a place of a connection that has ended", async {
+        loop {
+            let mut connection = server.connect().await;
+            // One that was refused takes the request, or doesn't, and gives nothing back.
+            let asked = connection.stream.write_all(&get("/ping")).await;
+            let answered =
+                asked.is_ok() && connection.stream.peek(&mut [0]).await.is_ok_and(|bytes| bytes > 0);
+            if answered {
+                return connection;
+            }
+        }
+    })
+    .await
 }
 
 #[tokio::test]

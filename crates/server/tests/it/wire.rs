@@ -4,7 +4,7 @@ use serde_json::Value;
 use std::{future::Future, net::SocketAddr, time::Duration};
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
-    net::TcpStream,
+    net::{TcpSocket, TcpStream},
 };
 
 /// How long anything may take that a test waits for.
@@ -34,6 +34,16 @@ impl Connection {
     pub(crate) async fn to(address: SocketAddr) -> Self {
         let stream = within("a connection", TcpStream::connect(address)).await.expect("connected");
         stream.set_nodelay(true).expect("a socket");
+        Self { stream, read: Vec::new() }
+    }
+
+    /// A connection that comes from another address of this machine.
+    pub(crate) async fn from(ours: &str, address: SocketAddr) -> Self {
+        let socket = TcpSocket::new_v4().expect("a socket");
+        socket
+            .bind(SocketAddr::new(ours.parse().expect("an address"), 0))
+            .expect("loopback is a whole network");
+        let stream = within("a connection", socket.connect(address)).await.expect("connected");
         Self { stream, read: Vec::new() }
     }
 
