@@ -9,6 +9,7 @@ mod config;
 mod formats;
 mod help;
 mod history;
+mod operations;
 mod process;
 mod start;
 mod tail;
