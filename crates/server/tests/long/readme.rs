@@ -32,6 +32,10 @@ fn the_commands_of_the_readme_work() {
                     fs::read_to_string(root.join("scripts/test-compose")).expect("scripts/test-compose");
                 assert!(script.contains("up --build -d"), "scripts/test-compose runs it");
             }
+            commands if commands.contains("chinwag serve ") => {
+                server.take().expect("the README starts the server first").stop();
+                server = Some(place.serve_anew(commands));
+            }
             "scripts/test --install" => assert!(root.join("scripts/test").is_file()),
             commands => {
                 let server = server.as_ref().expect("the README starts the server first");
@@ -131,6 +135,25 @@ impl Place {
         if self.to_the_letter {
             command.args(["run", "--release"]);
         }
+        let server = Server::spawn(command);
+        server.await_ready();
+        server
+    }
+
+    /// Runs commands of which the last starts the server.
+    fn serve_anew(&self, commands: &str) -> Server {
+        let (before, serving) = commands.rsplit_once('\n').expect("commands, and one that serves");
+        let prepared = self.command("bash").args(["-e", "-c", before]).status().expect("bash");
+        assert!(prepared.success(), "{before}");
+        let (program, flags) = serving.split_once(" serve ").expect("it serves");
+        let mut command = if self.to_the_letter {
+            let mut command = self.command(program);
+            command.arg("serve");
+            command
+        } else {
+            serve(&self.directory.join("chinwag-data"))
+        };
+        command.args(flags.split_whitespace()).current_dir(&self.directory);
         let server = Server::spawn(command);
         server.await_ready();
         server
