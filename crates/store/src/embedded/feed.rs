@@ -8,7 +8,7 @@ use super::{
     head::Head,
     queue::{Item, Order, Outcome, RETRY_AFTER, Reply},
     reader, revisions,
-    tables::Tables,
+    tables::{Tables, engine},
     users::Inbox,
 };
 use crate::{CatchUp, StoreError};
@@ -137,7 +137,7 @@ impl Inner {
 fn changed_at(tables: &Tables, ts: Ts) -> Result<bool, StoreError> {
     let mut rows = tables.changes.range(ts.0.to_be_bytes()..);
     let Some(row) = rows.next() else { return Ok(true) };
-    let (key, value) = row.into_inner().map_err(|error| reader::engine(&error))?;
+    let (key, value) = row.into_inner().map_err(|error| engine(&error))?;
     let changes = changes::decode(&key, &value)
         .map_err(|wrong| StoreError::Damaged(format!("the change log: {wrong}")))?;
     if changes.iter().any(|change| change.ts == ts) {

@@ -9,7 +9,7 @@ use super::{
     head::{Head, decode_derived, encode_derived, encode_head},
     overlay::{Generation, Overlay},
     reader,
-    tables::Tables,
+    tables::{Tables, engine},
 };
 use crate::StoreError;
 use bytes::BytesMut;
@@ -109,7 +109,7 @@ pub(super) fn derived_upto(tables: &Tables) -> Result<Ts, StoreError> {
 
 /// The same, of its row.
 pub(super) fn derived_of(row: fjall::Result<Option<fjall::UserValue>>) -> Result<Ts, StoreError> {
-    match row.map_err(|error| reader::engine(&error))? {
+    match row.map_err(|error| engine(&error))? {
         None => Ok(Ts(0)),
         Some(value) => {
             decode_derived(&value).map_err(|wrong| StoreError::Damaged(format!("the inbox rows: {wrong}")))
@@ -126,7 +126,7 @@ pub(super) fn changed_since(tables: &Tables, since: Ts) -> Result<HashSet<Chat>,
 pub(super) fn changed_in(rows: fjall::Iter, since: Ts) -> Result<HashSet<Chat>, StoreError> {
     let mut chats = HashSet::new();
     for row in rows {
-        let (key, value) = row.into_inner().map_err(|error| reader::engine(&error))?;
+        let (key, value) = row.into_inner().map_err(|error| engine(&error))?;
         let changes = changes::decode(&key, &value)
             .map_err(|wrong| StoreError::Damaged(format!("the change log: {wrong}")))?;
         chats.extend(changes.into_iter().filter(|change| change.ts > since).map(|change| change.chat));

@@ -5,7 +5,7 @@ use super::{
     codec::Wrong,
     head::{Head, Standing, decode_head, decode_standing, inbox_prefix},
     record, revisions,
-    tables::{Kept, Tables, View},
+    tables::{Kept, Tables, View, engine},
 };
 use crate::StoreError;
 use chinwag_model::{
@@ -213,8 +213,4 @@ fn read(chat: &Chat, row: fjall::Guard) -> Result<Message, StoreError> {
 fn damaged(chat: &Chat, wrong: Wrong, seq: Option<Seq>) -> StoreError {
     let at = seq.map_or(String::new(), |seq| format!(" at seq {}", seq.0));
     StoreError::Damaged(format!("chat {chat}{at}: {wrong}"))
-}
-
-pub(super) fn engine(error: &fjall::Error) -> StoreError {
-    StoreError::Damaged(format!("the storage engine can't read: {error}"))
 }

@@ -11,9 +11,8 @@
 use super::{
     codec::{Reader, Wrong, checked, put_checksum},
     head::Standing,
-    reader,
     record::RowPlace,
-    tables::{Tables, View},
+    tables::{Tables, View, engine},
 };
 use crate::StoreError;
 use bytes::{BufMut, BytesMut};
@@ -75,7 +74,7 @@ fn decode<'a>(key: &[u8], value: &'a [u8]) -> Result<(u64, Reader<'a>), Wrong> {
 pub(super) fn since(tables: &Tables, chat: &Chat, since: Ts, most: usize) -> Result<Vec<Seq>, StoreError> {
     let range = key(chat, BY_TIME, since.0 + 1)..=key(chat, BY_TIME, u64::MAX);
     let rows = tables.revised.range(range).take(most).map(|row| {
-        let (key, value) = row.into_inner().map_err(|error| reader::engine(&error))?;
+        let (key, value) = row.into_inner().map_err(|error| engine(&error))?;
         let seq = decode(&key, &value).and_then(|(_, mut row)| row.u64()).map_err(|wrong| of(chat, wrong))?;
         Ok(Seq(seq))
     });
@@ -91,7 +90,7 @@ pub(super) fn gone(tables: &Tables, chat: &Chat, standing: &Standing) -> Result<
     let read = standing.markers.map(|markers| markers.read.seq);
     let from = read[0].min(read[1]);
     for row in tables.revised.range(key(chat, UNSENT, from.0 + 1)..=key(chat, UNSENT, u64::MAX)) {
-        let (key, value) = row.into_inner().map_err(|error| reader::engine(&error))?;
+        let (key, value) = row.into_inner().map_err(|error| engine(&error))?;
         let (seq, side) = decode(&key, &value)
             .and_then(|(seq, mut row)| Ok((Seq(seq), row.u8()?)))
             .map_err(|wrong| of(chat, wrong))?;

@@ -1,6 +1,7 @@
 //! The engine, and the tables that it holds. Only this file and its callers beside it know fjall.
 
 use super::{Options, changes, journal, layout::OpenError};
+use crate::StoreError;
 use chinwag_model::{Chat, Ts};
 use fjall::{
     Database, Iter, Keyspace, KeyspaceCreateOptions, OwnedWriteBatch, PersistMode, Readable, Snapshot,
@@ -217,4 +218,9 @@ fn table() -> KeyspaceCreateOptions {
     KeyspaceCreateOptions::default()
         .max_memtable_size(MEMTABLE_MAX_BYTES)
         .data_block_compression_policy(CompressionPolicy::disabled())
+}
+
+/// What a read that the engine failed comes to.
+pub(super) fn engine(error: &fjall::Error) -> StoreError {
+    StoreError::Damaged(format!("the storage engine can't read: {error}"))
 }

@@ -8,7 +8,7 @@ use crate::{
         follower::{changed_in, derived_of},
         head::{DERIVED_KEY, Standing, decode_head, inbox_prefix},
         reader, record,
-        tables::{Kept, View},
+        tables::{Kept, View, engine},
     },
 };
 use chinwag_model::{Chat, Message, Ts, UserId};
@@ -47,7 +47,7 @@ fn pieces<E: From<StoreError>>(
 ) -> Result<(), E> {
     let mut before: Option<Chat> = None;
     for row in rows {
-        let (key, value) = row.into_inner().map_err(|error| reader::engine(&error))?;
+        let (key, value) = row.into_inner().map_err(|error| engine(&error))?;
         let damaged = |wrong| {
             StoreError::Damaged(format!("message {}: {wrong}", String::from_utf8_lossy(&key).escape_debug()))
         };
@@ -81,7 +81,7 @@ fn chats_of(view: &View, user: &UserId) -> Result<BTreeSet<Chat>, StoreError> {
         .filter(|chat| chat.side_of(user.as_str()).is_some())
         .collect();
     for row in view.inbox_of(&inbox_prefix(user.as_str())) {
-        let (key, value) = row.into_inner().map_err(|error| reader::engine(&error))?;
+        let (key, value) = row.into_inner().map_err(|error| engine(&error))?;
         let wrong = |wrong| StoreError::Damaged(format!("the inbox of {user}: {wrong}"));
         chats.insert(decode_head(&key, &value).map_err(wrong)?.0);
     }
