@@ -26,7 +26,7 @@ enum Needs {
 }
 
 /// Every verb of HTTP, about `apple` and the chat `apple:banana`.
-const VERBS: [(&str, &str, Needs); 12] = [
+const VERBS: [(&str, &str, Needs); 15] = [
     ("POST /api/send", r#"{"chat":"apple:banana","text":"x","sender":"apple"}"#, Needs::Self_),
     ("GET /api/pull?chat=apple:banana", "", Needs::Member),
     ("POST /api/pull", r#"{"chat":"banana:apple"}"#, Needs::Member),
@@ -39,10 +39,13 @@ const VERBS: [(&str, &str, Needs); 12] = [
     ("POST /api/ticket", "", Needs::User),
     ("GET /api/poll?user=apple", "", Needs::Own),
     ("GET /api/events?user=apple", "", Needs::Own),
+    ("POST /api/edit", r#"{"chat":"apple:banana","seq":1,"sender":"apple","text":"y"}"#, Needs::Self_),
+    ("POST /api/unsend", r#"{"chat":"apple:banana","seq":2,"sender":"apple"}"#, Needs::Self_),
+    ("POST /api/react", r#"{"chat":"apple:banana","seq":1,"user":"apple","emoji":"👍"}"#, Needs::Self_),
 ];
 
 /// Every verb of a WebSocket, likewise.
-const OPS: [(&str, Needs); 7] = [
+const OPS: [(&str, Needs); 10] = [
     (r#"{"id":1,"op":"send","chat":"apple:banana","text":"x","sender":"apple"}"#, Needs::Self_),
     (r#"{"id":1,"op":"pull","chat":"apple:banana"}"#, Needs::Member),
     (r#"{"id":1,"op":"chats","user":"apple"}"#, Needs::Own),
@@ -50,6 +53,9 @@ const OPS: [(&str, Needs); 7] = [
     (r#"{"id":1,"op":"delivered","chat":"apple:banana","user":"apple","seq":1}"#, Needs::Self_),
     (r#"{"id":1,"op":"typing","chat":"apple:banana","user":"apple"}"#, Needs::Self_),
     (r#"{"id":1,"op":"presence","user":"apple"}"#, Needs::Anyone),
+    (r#"{"id":1,"op":"edit","chat":"apple:banana","seq":1,"sender":"apple","text":"z"}"#, Needs::Self_),
+    (r#"{"id":1,"op":"unsend","chat":"apple:banana","seq":2,"sender":"apple"}"#, Needs::Self_),
+    (r#"{"id":1,"op":"react","chat":"apple:banana","seq":1,"user":"apple","emoji":"👍"}"#, Needs::Self_),
 ];
 
 /// Who asks.
@@ -156,7 +162,9 @@ async fn ask(guarded: &Guarded, line: &str, body: &str, header: Option<&str>) ->
 async fn verb_by_face_by_identity() {
     let guarded = Guarded::start().await;
     let first = bearer(&token("apple"));
-    ask(&guarded, VERBS[0].0, VERBS[0].1, Some(&first)).await.ok();
+    for _ in 0..2 {
+        ask(&guarded, VERBS[0].0, VERBS[0].1, Some(&first)).await.ok();
+    }
     for (name, header, who) in everyone(&guarded).await {
         for (line, body, needs) in VERBS {
             let reply = ask(&guarded, line, body, header.as_deref()).await;
@@ -239,6 +247,19 @@ async fn a_refusal_tells_nothing_of_what_there_is() {
         }
     }
     ask(&guarded, VERBS[1].0, "", Some(&apple)).await.refused(503, "unavailable", "");
+    guarded.server.stop().await;
+}
+
+#[tokio::test]
+async fn an_administrators_key_takes_any_message_back() {
+    let guarded = Guarded::start().await;
+    let (act, admin) = (guarded.key(Scope::Act).await, guarded.key(Scope::Admin).await);
+    ask(&guarded, VERBS[0].0, VERBS[0].1, Some(&bearer(&act))).await.ok();
+    let others = r#"{"chat":"apple:banana","seq":1,"sender":"banana"}"#;
+    let unsend = async |key: &str| ask(&guarded, "POST /api/unsend", others, Some(&bearer(key))).await;
+    unsend(&act).await.refused(403, "not_the_sender", "");
+    let message = unsend(&admin).await.ok();
+    assert_eq!((&message["unsent"], &message["text"]), (&json!(true), &json!("")));
     guarded.server.stop().await;
 }
 
