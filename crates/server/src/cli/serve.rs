@@ -6,7 +6,7 @@ use crate::{
     config::{Flags, Settings},
     http::{self, App},
     hub,
-    lifecycle::{self, Shutdown, on_signals, raise_descriptors},
+    lifecycle::{self, SUPERVISOR_VARIABLE, Shutdown, Standing, Supervisor, on_signals, raise_descriptors},
     service::Service,
     telemetry,
 };
@@ -72,6 +72,7 @@ pub(super) async fn run(flags: &Flags) -> Result<(), CliError> {
         version = env!("CARGO_PKG_VERSION"),
         "listening on http://{address}",
     );
+    watched(shutdown.clone());
     match lifecycle::run(listener, lifecycle_options(&settings), app, shutdown).await {
         Ok(()) => {
             tracing::info!("ended in order");
@@ -83,6 +84,16 @@ pub(super) async fn run(flags: &Flags) -> Result<(), CliError> {
             process::exit(1)
         }
     }
+}
+
+/// Tells a supervisor that asks for it that the server serves, and later that it ends.
+fn watched(mut shutdown: Shutdown) {
+    let supervisor = Supervisor::new(std::env::var_os(SUPERVISOR_VARIABLE));
+    supervisor.tell(Standing::Ready);
+    tokio::spawn(async move {
+        shutdown.asked().await;
+        supervisor.tell(Standing::Stopping);
+    });
 }
 
 /// Opens the store. Asked to end before that is done, the process ends.

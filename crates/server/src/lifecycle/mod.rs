@@ -2,7 +2,7 @@
 //!
 //! Reading order: `shutdown` (who says when), `accept` (how connections come in), `connection` (one of them), `pulse`
 //! (what it is doing and until when), `socket` (how that is known); `peers` (how many one peer has), `descriptors` (how many
-//! there can be). The end, here
+//! there can be); `supervisor` (who watches over the process). The end, here
 //! in [`run`], goes: readiness fails, every feed ends, no more is accepted, idle connections are closed, requests in
 //! flight are answered, the store is closed.
 //!
@@ -15,9 +15,11 @@ mod peers;
 mod pulse;
 mod shutdown;
 mod socket;
+mod supervisor;
 
 pub use descriptors::raise_descriptors;
 pub use shutdown::{Shutdown, Trigger, on_signals};
+pub use supervisor::{SUPERVISOR_VARIABLE, Standing, Supervisor};
 
 use crate::http::App;
 use accept::Acceptor;

@@ -6,9 +6,10 @@ use serde_json::Value;
 use std::{
     fs,
     net::TcpListener,
-    os::unix::{fs::PermissionsExt as _, process::CommandExt as _},
+    os::unix::{fs::PermissionsExt as _, net::UnixDatagram, process::CommandExt as _},
     path::Path,
     process::{Command, Stdio},
+    time::Duration,
 };
 use tempfile::tempdir;
 
@@ -39,6 +40,26 @@ fn it_serves_with_and_without_the_word_serve_and_ends_in_order() {
         ended.says("shutting down").says("ended in order").says(warning);
         assert!(dir.path().join("d/FORMAT").exists());
     }
+}
+
+/// As systemd does it, with `Type=notify`.
+#[test]
+fn a_supervisor_is_told_when_it_serves_and_when_it_ends() {
+    let dir = tempdir().expect("a directory");
+    let path = dir.path().join("notify");
+    let supervisor = UnixDatagram::bind(&path).expect("bound");
+    supervisor.set_read_timeout(Some(Duration::from_mins(1))).expect("set");
+    let hear = || {
+        let mut words = [0; 64];
+        let length = supervisor.recv(&mut words).expect("a word of the server within a minute");
+        String::from_utf8_lossy(&words[..length]).into_owned()
+    };
+    let mut running = Running::start(serve(dir.path(), &[]).env("NOTIFY_SOCKET", &path).stdin(Stdio::null()));
+    assert_eq!(hear(), "READY=1");
+    running.line("listening on http://127.0.0.1:");
+    running.signal(Signal::TERM);
+    assert_eq!(hear(), "STOPPING=1");
+    running.end().expect(0);
 }
 
 #[test]
