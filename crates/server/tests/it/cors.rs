@@ -128,7 +128,7 @@ async fn an_origin_is_allowed_as_a_whole_or_not_at_all() {
         "Origin: https://evilapp.example",
         "Origin: https://app.example/",
         "Origin: https://App.example",
-        "Origin: https://app.exampl",
+        "Origin: https://app.ex",
         "Origin: null",
         "Origin: *",
         "Origin:",
