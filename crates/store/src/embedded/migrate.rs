@@ -1,7 +1,7 @@
 //! From format 1 to the present one: each message learns its `nth`, and the inbox rows are derived.
 //!
 //! One pass over the messages in the order of their keys, in synced batches. It may end at any point and begin again:
-//! rows of both versions stand beside each other until the file `FORMAT` says 2, which is written after it.
+//! rows of both versions stand beside each other until the file `FORMAT` names the present format, which is written after it.
 
 use super::{
     follower::{BATCH_ROWS, write_heads},
