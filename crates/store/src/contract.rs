@@ -1,9 +1,11 @@
 //! What every store must do, as tests that each backend runs: see [`contract_tests!`](crate::contract_tests).
 
+mod blocks;
 mod feed;
 mod keys;
 mod revise;
 
+pub use blocks::*;
 pub use feed::*;
 pub use keys::*;
 pub use revise::*;
@@ -64,6 +66,11 @@ macro_rules! contract_tests {
             a_catch_up_tells_of_revisions
             revisions_at_once_are_all_kept
             revisions_are_there_again
+            a_block_refuses_what_would_reach_the_blocker
+            a_block_is_in_one_order_with_sends
+            a_block_keeps_markers_where_they_stood
+            blocks_are_listed
+            blocks_are_there_again
         );
     };
     (@each $backend:expr, $($case:ident)*) => {

@@ -2,7 +2,8 @@
 
 use crate::{Appended, CatchUp, Outlet, Store, StoreError, StoreFuture};
 use chinwag_model::{
-    Draft, Epoch, InboxPage, InboxQuery, Mark, Marked, Message, Page, PageQuery, Revise, Ts, UserId,
+    Block, Blocked, BlocksPage, BlocksQuery, Draft, Epoch, InboxPage, InboxQuery, Mark, Marked, Message,
+    Page, PageQuery, Revise, Ts, UserId,
 };
 use parking_lot::Mutex;
 use std::{
@@ -99,6 +100,18 @@ impl Store for FaultyStore {
 
     fn mark(&self, mark: Mark) -> StoreFuture<'_, Marked> {
         Box::pin(self.meet(move || self.inner.mark(mark)))
+    }
+
+    fn block(&self, block: Block) -> StoreFuture<'_, Blocked> {
+        Box::pin(self.meet(move || self.inner.block(block)))
+    }
+
+    fn blocks(&self, query: BlocksQuery) -> StoreFuture<'_, BlocksPage> {
+        Box::pin(self.meet(move || self.inner.blocks(query)))
+    }
+
+    fn silent(&self, user: UserId, peers: Vec<UserId>) -> StoreFuture<'_, Vec<bool>> {
+        Box::pin(self.meet(move || self.inner.silent(user, peers)))
     }
 
     fn inbox(&self, query: InboxQuery) -> StoreFuture<'_, InboxPage> {

@@ -9,6 +9,7 @@
 mod answer;
 pub mod archive;
 pub mod backup;
+mod blocks;
 mod cell;
 mod cells;
 pub mod changes;
@@ -46,11 +47,12 @@ pub use maintenance::Maintenance;
 pub use options::Options;
 
 use crate::{Appended, CatchUp, Outlet, Store, StoreError, StoreFuture};
+use blocks::Blocks;
 use cell::{ChatCell, InMemory, KeyHash, is_repeat};
 use cells::Cells;
 use chinwag_model::{
-    Chat, Clock, Draft, Epoch, InboxPage, InboxQuery, Mark, Marked, Message, Page, PageQuery, Revise, Ts,
-    UserId,
+    Block, Blocked, BlocksPage, BlocksQuery, Chat, Clock, Draft, Epoch, InboxPage, InboxQuery, Mark, Marked,
+    Message, Page, PageQuery, Revise, Ts, UserId,
 };
 use failure::Failure;
 use layout::Layout;
@@ -89,6 +91,7 @@ struct Inner {
     queue: Arc<Queue>,
     cells: Arc<Cells>,
     users: Arc<Users>,
+    blocks: Arc<Blocks>,
     overlay: Arc<Overlay>,
     outlet: Arc<OnceLock<Arc<dyn Outlet>>>,
     /// The time up to which every read shows everything.
@@ -131,7 +134,9 @@ impl EmbeddedStore {
                     Err(StoreError::KeyReused)
                 }
             }
-            Outcome::Marked(_) | Outcome::Revised(_) => unreachable!("a send is answered as one"),
+            Outcome::Marked(_) | Outcome::Revised(_) | Outcome::Blocked(_) => {
+                unreachable!("a send is answered as one")
+            }
         }
     }
 
@@ -241,6 +246,18 @@ impl Store for EmbeddedStore {
 
     fn mark(&self, mark: Mark) -> StoreFuture<'_, Marked> {
         Box::pin(self.move_marker(mark))
+    }
+
+    fn block(&self, block: Block) -> StoreFuture<'_, Blocked> {
+        Box::pin(self.put_block(block))
+    }
+
+    fn blocks(&self, query: BlocksQuery) -> StoreFuture<'_, BlocksPage> {
+        Box::pin(self.read_blocks(query))
+    }
+
+    fn silent(&self, user: UserId, peers: Vec<UserId>) -> StoreFuture<'_, Vec<bool>> {
+        Box::pin(self.read_silent(user, peers))
     }
 
     fn inbox(&self, query: InboxQuery) -> StoreFuture<'_, InboxPage> {

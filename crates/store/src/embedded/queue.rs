@@ -2,7 +2,7 @@
 
 use super::cell::{ChatCell, KeyHash};
 use crate::{Appended, StoreError};
-use chinwag_model::{Change, Draft, Mark, Marked, Message, Revise, Seq};
+use chinwag_model::{Block, Blocked, Change, Draft, Mark, Marked, Message, Revise, Seq};
 use parking_lot::{Condvar, Mutex};
 use std::{
     sync::{
@@ -47,6 +47,13 @@ pub(super) enum Order {
         /// So that nobody else revises one of the chat meanwhile.
         turn: OwnedMutexGuard<()>,
     },
+    Block {
+        block: Block,
+        /// Whether the user blocks as many as are allowed.
+        full: bool,
+        /// So that no other block of the user is on its way meanwhile.
+        turn: OwnedMutexGuard<()>,
+    },
 }
 
 /// What the writer answers.
@@ -54,6 +61,7 @@ pub(super) enum Outcome {
     Done(Appended),
     Marked(Marked),
     Revised(Arc<Message>),
+    Blocked(Blocked),
     /// The key stored this message once, and it is no longer in memory: compare them yourself.
     Compare(Seq, Draft),
 }

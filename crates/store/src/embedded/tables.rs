@@ -28,6 +28,8 @@ pub(super) struct Tables {
     pub(super) inbox: Keyspace,
     /// Which messages were revised, by time, and which are unsent: see [`super::revisions`].
     pub(super) revised: Keyspace,
+    /// A row a block: see [`super::blocks`].
+    pub(super) blocks: Keyspace,
 }
 
 /// A table that holds what can't be derived, and so is in a backup.
@@ -39,11 +41,13 @@ pub(super) enum Kept {
     Markers,
     /// See [`changes`].
     Changes,
+    /// See [`super::blocks`].
+    Blocks,
 }
 
 impl Kept {
     /// All of them. A backup names a table by its place here, so none ever moves.
-    pub(super) const ALL: [Self; 3] = [Self::Messages, Self::Markers, Self::Changes];
+    pub(super) const ALL: [Self; 4] = [Self::Messages, Self::Markers, Self::Changes, Self::Blocks];
 
     /// The byte that stands for it.
     pub(super) fn byte(self) -> u8 {
@@ -51,6 +55,7 @@ impl Kept {
             Self::Messages => 0,
             Self::Markers => 1,
             Self::Changes => 2,
+            Self::Blocks => 3,
         }
     }
 
@@ -140,6 +145,7 @@ impl Tables {
             Kept::Messages => &self.messages,
             Kept::Markers => &self.markers,
             Kept::Changes => &self.changes,
+            Kept::Blocks => &self.blocks,
         }
     }
 
@@ -163,7 +169,9 @@ impl Tables {
             let markers = db.keyspace("markers", table)?;
             let inbox = db.keyspace("inbox", || table().filter_policy(FilterPolicy::disabled()))?;
             let revised = db.keyspace("revised", || table().filter_policy(FilterPolicy::disabled()))?;
-            Ok(Self { db, messages, changes, markers, inbox, revised })
+            // With filters: every chat that becomes hot asks for two, and few have any.
+            let blocks = db.keyspace("blocks", table)?;
+            Ok(Self { db, messages, changes, markers, inbox, revised, blocks })
         };
         open().map_err(|error: fjall::Error| match error {
             fjall::Error::Io(source) => OpenError::Io { path: dir.to_owned(), source },
@@ -204,7 +212,7 @@ impl Tables {
 
     /// How many rows there are, about.
     pub(super) fn rows_estimate(&self) -> u64 {
-        let tables = [&self.messages, &self.changes, &self.markers, &self.inbox, &self.revised];
+        let tables = [&self.messages, &self.changes, &self.markers, &self.inbox, &self.revised, &self.blocks];
         tables.map(|table| table.approximate_len() as u64).iter().sum()
     }
 

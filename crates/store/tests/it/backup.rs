@@ -210,7 +210,7 @@ async fn a_damaged_backup_is_refused_and_leaves_nothing() {
 #[test]
 fn a_part_of_a_restore_is_not_opened_and_begins_again() {
     let dir = tempfile::tempdir().expect("a directory");
-    let part = "chinwag store\nformat 3\nepoch 0123456789abcdef\nstate restoring\n";
+    let part = "chinwag store\nformat 4\nepoch 0123456789abcdef\nstate restoring\n";
     fs::write(dir.path().join("FORMAT"), part).expect("written");
     fs::create_dir(dir.path().join("db")).expect("made");
     fs::write(dir.path().join("db/half"), "x").expect("written");

@@ -12,7 +12,7 @@ use super::{
 use crate::embedded::{
     OpenError, Options,
     check::{CheckReport, check_view},
-    layout::{FORMAT, Layout},
+    layout::{FORMAT, FORMAT_1, Layout},
     migrate, rebuild,
     tables::{Kept, Tables},
 };
@@ -162,6 +162,8 @@ fn fill(
                 let why = "it goes on from a change that the one before it does not hold: they are of two copies of a store";
                 return Err(of_chain(path)(why));
             }
+            // It holds all that there were then.
+            rebuild::empty(tables, &tables.blocks).map_err(|error| engine(&error))?;
         }
         while let Frame::Rows(table, rows) = reader.next().map_err(of_backup(path))? {
             put(tables, table, &rows).map_err(|error| engine(&error))?;
@@ -170,7 +172,7 @@ fn fill(
         done += reader.at();
     }
     tables.sync().map_err(|error| engine(&error))?;
-    if last.store_format < FORMAT {
+    if last.store_format == FORMAT_1 {
         migrate::all(Path::new("the restored store"), tables)?;
     } else {
         rebuild::inbox(tables).map_err(RestoreError::Failed)?;
