@@ -20,7 +20,7 @@ pub use outgoing::Outgoing;
 pub use session::Session;
 
 use chinwag_bus::{Bus, Listener};
-use chinwag_model::{Clock, Epoch, Event, KeyId, Presence, Ts, UserId};
+use chinwag_model::{Clock, Epoch, Event, KeyId, Presence, RevisionKind, Ts, UserId};
 use lease::Leases;
 use outbox::Outbox;
 use parking_lot::Mutex;
@@ -250,9 +250,19 @@ impl Listener for Hub {
             }
             return;
         }
+        let unsent = match event {
+            Event::Revised { message, kind: RevisionKind::Unsend } => Some(message),
+            _ => None,
+        };
+        let mut taken_back = None;
         for hearer in event.hearers() {
             let shard = self.shard(hearer).lock();
             if let Some(entry) = shard.get(hearer) {
+                if let Some(message) = unsent {
+                    let of = || Arc::new(Outgoing::of(&Event::Message(message.clone()), self.epoch));
+                    let told = taken_back.get_or_insert_with(of);
+                    entry.sessions.iter().for_each(|session| session.take_back(message, told));
+                }
                 entry.sessions.iter().for_each(|session| session.push(write()));
             }
         }

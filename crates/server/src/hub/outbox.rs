@@ -1,7 +1,10 @@
 //! What waits for one session, bounded in events and bytes.
 
 use super::{Close, Outgoing};
-use chinwag_model::limits::{OUTBOX_MAX_BYTES, OUTBOX_MAX_EVENTS};
+use chinwag_model::{
+    Message,
+    limits::{OUTBOX_MAX_BYTES, OUTBOX_MAX_EVENTS},
+};
 use parking_lot::Mutex;
 use std::{
     collections::VecDeque,
@@ -14,6 +17,8 @@ use std::{
 const TYPING_MAX_WAITING: usize = 32;
 /// What such an event is called.
 const TYPING: &str = "typing";
+/// What tells a message for the first time is called.
+const MESSAGE: &str = "message";
 
 /// A session's outbox. While the session catches up an outbox that is full is emptied, and the session catches up once
 /// more; after that it has fallen behind.
@@ -28,6 +33,8 @@ struct State {
     live: bool,
     /// Something may have been lost.
     resync: bool,
+    /// Messages that were unsent while the session catches up, whose text it may have read before.
+    unsent: Vec<Arc<Message>>,
     closed: Option<Close>,
     waker: Option<Waker>,
 }
@@ -65,6 +72,35 @@ impl Outbox {
             (true, false) => state.start_again(),
         }
         state.wake();
+    }
+
+    /// A message was unsent, and now stands as `told` tells it: what waits carries its text no more. To be called before
+    /// that it was unsent is put in.
+    pub(super) fn take_back(&self, message: &Arc<Message>, told: &Arc<Outgoing>) {
+        let mut state = self.0.lock();
+        if state.closed.is_some() {
+            return;
+        }
+        let is_of_it = |event: &Arc<Outgoing>| event.about == told.about;
+        if state.waiting.iter().any(is_of_it) {
+            // What else was done to it need not be told any more.
+            state.waiting.retain(|event| !is_of_it(event) || event.name == MESSAGE);
+            state.waiting.iter_mut().filter(|event| is_of_it(event)).for_each(|event| *event = told.clone());
+            state.waiting_bytes = state.waiting.iter().map(|event| event.json.len()).sum();
+        }
+        if !state.live {
+            if state.unsent.len() < OUTBOX_MAX_EVENTS {
+                state.unsent.push(message.clone());
+            } else {
+                state.close(Close::FellBehind);
+                state.wake();
+            }
+        }
+    }
+
+    /// The messages that were unsent since this was last asked, of a session that catches up.
+    pub(super) fn unsent(&self) -> Vec<Arc<Message>> {
+        std::mem::take(&mut self.0.lock().unsent)
     }
 
     /// Something may have been lost.
@@ -105,6 +141,7 @@ impl Outbox {
     pub(super) fn poll_next(&self, cx: &mut Context<'_>) -> Poll<Given> {
         let mut state = self.0.lock();
         state.live = true;
+        state.unsent = Vec::new();
         if let Some(why) = state.closed {
             return Poll::Ready(Given::Closed(why));
         }
@@ -147,6 +184,7 @@ impl State {
 
     fn close(&mut self, why: Close) {
         self.closed = Some(why);
+        self.unsent = Vec::new();
         self.empty();
     }
 
@@ -167,6 +205,7 @@ mod tests {
             name: "message",
             id: None,
             recovered: None,
+            about: None,
             json: Bytes::from(vec![b'x'; bytes]),
         })
     }

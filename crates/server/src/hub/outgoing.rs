@@ -1,5 +1,5 @@
 use bytes::Bytes;
-use chinwag_model::{Epoch, Event, FeedId, Ts};
+use chinwag_model::{Chat, Epoch, Event, FeedId, Seq, Ts};
 use chinwag_wire::{encode_event, encode_ready, event_name};
 
 /// An event as it goes out, written once for all who hear it.
@@ -11,6 +11,8 @@ pub struct Outgoing {
     pub id: Option<FeedId>,
     /// Of `ready` alone: whether the client has seen all that there was.
     pub recovered: Option<bool>,
+    /// The message that it carries.
+    pub about: Option<(Chat, Seq)>,
     /// The whole event, on one line.
     pub json: Bytes,
 }
@@ -18,10 +20,17 @@ pub struct Outgoing {
 impl Outgoing {
     /// Writes an event.
     pub fn of(event: &Event, epoch: Epoch) -> Self {
+        let about = match event {
+            Event::Message(message) | Event::Revised { message, .. } => {
+                Some((message.chat.clone(), message.seq))
+            }
+            Event::Marker(_) | Event::Typing { .. } | Event::Presence(_) => None,
+        };
         Self {
             name: event_name(event),
             id: event.ts().map(|ts| FeedId { epoch, ts }),
             recovered: None,
+            about,
             json: encode_event(event, epoch).into(),
         }
     }
@@ -32,6 +41,7 @@ impl Outgoing {
             name: "ready",
             id: Some(id),
             recovered: Some(recovered),
+            about: None,
             json: encode_ready(id, recovered).into(),
         }
     }

@@ -1,7 +1,7 @@
 use super::{Hub, Lease, Outbox, outbox::Given};
 use crate::hub::Close;
 use chinwag_bus::Topic;
-use chinwag_model::{Presence, UserId};
+use chinwag_model::{Message, Presence, UserId};
 use std::{
     sync::{
         Arc,
@@ -78,6 +78,11 @@ impl Session {
     /// Begins to catch up: what comes meanwhile is kept.
     pub(crate) fn catch_up(&self) {
         self.outbox.catch_up();
+    }
+
+    /// The messages that were unsent since this was last asked, while it catches up.
+    pub(crate) fn unsent(&self) -> Vec<Arc<Message>> {
+        self.outbox.unsent()
     }
 
     /// Takes what comes next.

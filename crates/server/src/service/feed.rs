@@ -6,7 +6,7 @@
 use super::{Act, Outgoing, Service, ServiceError};
 use crate::hub::{Close, Given, Identity, Lease, Session};
 use chinwag_model::{
-    Epoch, Event, FeedId, Ts, UserId,
+    Epoch, Event, FeedId, Message, Ts, UserId,
     limits::{CATCH_UP_MAX_BYTES, CATCH_UP_MAX_TIME},
 };
 use chinwag_store::{CatchUp, StoreError};
@@ -124,6 +124,23 @@ impl Service {
     }
 }
 
+impl Telling {
+    /// A message was unsent after the store was asked: its text is not told any more. That it was unsent comes later.
+    fn take_back(&mut self, unsent: &Arc<Message>) {
+        let stale = |message: &Message| {
+            message.chat == unsent.chat && message.seq == unsent.seq && !message.is_unsent()
+        };
+        self.events.retain_mut(|event| match event {
+            Event::Message(message) if stale(message) => {
+                *message = unsent.clone();
+                true
+            }
+            Event::Revised { message, .. } => !stale(message),
+            _ => true,
+        });
+    }
+}
+
 impl Feed {
     /// How long it may last; `None` in an open server.
     pub(crate) fn lease(&self) -> Option<&Arc<Lease>> {
@@ -180,6 +197,7 @@ impl Feed {
     fn tell_missed(&mut self) -> Result<Option<Outgoing>, Close> {
         let epoch = self.epoch();
         let Stage::Telling(telling) = &mut self.stage else { return Ok(None) };
+        self.session.unsent().iter().for_each(|unsent| telling.take_back(unsent));
         loop {
             if let Some(event) = telling.events.pop_front() {
                 let in_time = Instant::now() <= telling.until;

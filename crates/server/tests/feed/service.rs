@@ -7,7 +7,7 @@ use chinwag::{
 };
 use chinwag_bus::{Bus, BusFuture, Listener, Topic};
 use chinwag_model::{
-    Caller, Event, FeedId, ManualClock, Presence, Ts, UserId,
+    Caller, Change, Chat, Event, FeedId, ManualClock, Presence, Revise, Text, Ts, UserId,
     limits::{CATCH_UP_MAX_EVENTS, OUTBOX_MAX_EVENTS},
 };
 use chinwag_store::{contract::draft, memory::MemoryStore};
@@ -288,4 +288,71 @@ async fn a_session_that_was_replaced_brings_nobody_back_when_it_goes() {
     // Its face was slow to let go of it.
     drop(replaced);
     assert!(!bench.presence("banana").online);
+}
+
+/// Changes a message as its sender, apple.
+async fn revise(bench: &Bench, seq: u64, change: Change) {
+    let chat = Chat::parse("apple:banana").expect("a chat").0;
+    let revise = Revise::new(chat, "sender", "apple", seq, change).expect("a member");
+    bench.service.revise(&Caller::Anyone, revise).await.expect("revised");
+}
+
+async fn edit(bench: &Bench, seq: u64) {
+    let text = Text::parse("another text", 100).expect("a text");
+    revise(bench, seq, Change::Edit { text, window: NEVER }).await;
+}
+
+async fn unsend(bench: &Bench, seq: u64) {
+    revise(bench, seq, Change::Unsend { window: NEVER }).await;
+}
+
+/// The next event's type, its message's place, whether that is unsent, and what it says.
+async fn told(feed: &mut Feed) -> (&'static str, u64, bool, String) {
+    let event = next(feed).await;
+    let json: Value = serde_json::from_slice(&event.json).expect("JSON");
+    let message = &json["message"];
+    let text = message["text"].as_str().unwrap_or_default().to_owned();
+    (event.name, message["seq"].as_u64().unwrap_or_default(), message["unsent"] == true, text)
+}
+
+#[tokio::test]
+async fn what_waits_carries_no_text_that_was_unsent_meanwhile() {
+    let bench = bench(32, NEVER);
+    let (mut feed, _) = bench.live("banana").await;
+    assert!(nothing(&mut feed));
+    bench.send(2).await;
+    edit(&bench, 1).await;
+    edit(&bench, 2).await;
+    unsend(&bench, 1).await;
+    assert_eq!(told(&mut feed).await, ("message", 1, true, String::new()));
+    assert_eq!(told(&mut feed).await, ("message", 2, false, "a text".into()));
+    assert_eq!(told(&mut feed).await, ("edit", 2, false, "another text".into()));
+    assert_eq!(told(&mut feed).await, ("unsend", 1, true, String::new()));
+    assert!(nothing(&mut feed));
+}
+
+#[tokio::test]
+async fn what_was_missed_is_told_without_the_text_that_was_unsent_meanwhile() {
+    let bench = bench(32, NEVER);
+    bench.send(1).await;
+    let (feed, start) = bench.live("banana").await;
+    drop(feed);
+    bench.send(3).await;
+    edit(&bench, 1).await;
+    let mut feed = bench.try_subscribe("banana", Some(start), &[]).expect("open");
+    assert_eq!(told(&mut feed).await, ("message", 2, false, "a text".into()));
+    // The store was asked before this.
+    unsend(&bench, 3).await;
+    unsend(&bench, 1).await;
+    assert_eq!(told(&mut feed).await, ("message", 3, true, String::new()));
+    // So many more that the outbox overflows, and what was unsent then is not forgotten.
+    bench.send(OUTBOX_MAX_EVENTS).await;
+    unsend(&bench, 4).await;
+    assert_eq!(told(&mut feed).await, ("message", 4, true, String::new()));
+    assert_eq!(told(&mut feed).await.0, "ready");
+    assert_eq!(told(&mut feed).await, ("unsend", 3, true, String::new()));
+    assert_eq!(told(&mut feed).await, ("unsend", 1, true, String::new()));
+    take(&mut feed, 5..=4 + OUTBOX_MAX_EVENTS).await;
+    assert_eq!(told(&mut feed).await, ("unsend", 4, true, String::new()));
+    assert!(nothing(&mut feed));
 }
