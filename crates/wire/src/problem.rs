@@ -104,6 +104,8 @@ codes! {
     KeyReused = 422 "key_reused" "This key was used before with another text or data.";
     /// The path speaks WebSocket only; `Upgrade` says so.
     UpgradeRequired = 426 "upgrade_required" "This path needs a WebSocket handshake.";
+    /// The caller asks for more than its rate allows. Nothing was stored.
+    RateLimited = 429 "rate_limited" "Too many requests of this caller; come back later.";
     /// A defect of the server, in a request that stores nothing.
     Internal = 500 "internal" "The server met a defect of its own.";
     /// More work waits than the server takes on. Nothing was stored.

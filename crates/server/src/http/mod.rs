@@ -16,6 +16,7 @@ mod identify;
 mod inbox;
 mod lifeline;
 mod mark;
+mod openapi;
 mod presence;
 mod pull;
 mod reply;
@@ -219,6 +220,7 @@ impl App {
             ("/api/ticket", &Method::POST) => identify::ticket(app, identity, body).await,
             ("/api/events", &Method::GET) => feed::events(app, identity, head, body, lifeline),
             ("/api/poll", &Method::GET) => feed::poll(app, identity, head, body, lifeline).await,
+            ("/openapi.json", &Method::GET | &Method::HEAD) => Ok(openapi::document()),
             ("/ping", &Method::GET | &Method::HEAD) => Ok(ok(&br#"{"message":"pong"}"#[..])),
             ("/healthz", &Method::GET | &Method::HEAD) => Ok(ok(&br#"{"status":"alive"}"#[..])),
             ("/readyz", &Method::GET | &Method::HEAD) => self.ready(),
@@ -236,9 +238,8 @@ impl App {
                 Some("POST")
             }
             "/api/pull" => Some("GET, HEAD, POST"),
-            "/api/chats" | "/api/presence" | "/api/blocks" | "/ping" | "/healthz" | "/readyz" => {
-                Some("GET, HEAD")
-            }
+            "/api/chats" | "/api/presence" | "/api/blocks" | "/openapi.json" | "/ping" | "/healthz"
+            | "/readyz" => Some("GET, HEAD"),
             "/api/ws" | "/api/events" | "/api/poll" => Some("GET"),
             BENCH_NOOP if self.shared.options.bench_routes => Some("POST"),
             BENCH_ECHO if self.shared.options.bench_routes => Some("GET"),

@@ -216,4 +216,31 @@ mod tests {
             }
         }
     }
+
+    #[test]
+    fn as_many_as_are_allowed_are_full() {
+        let dir = tempfile::tempdir().expect("a directory");
+        let tables =
+            Tables::open(&dir.path().join("db"), &crate::embedded::Options::default()).expect("opened");
+        let user = |name: &str| UserId::parse("user", name).expect("a name");
+        let hold = Hold { since: Ts(1), markers: [Markers::START; 2] };
+        let mut batch = tables.loose_batch(BLOCKS_MAX_USERS);
+        // The one of a user whose name begins like that counts for nothing.
+        for (name, peer) in std::iter::once(("aa", "b".into()))
+            .chain((1..BLOCKS_MAX_USERS).map(|n| ("a", format!("peer{n}"))))
+        {
+            let (chat, by) = Chat::of(&user(name), &user(&peer));
+            let mut bytes = BytesMut::new();
+            let place = encode(&chat, by, &hold, &mut bytes);
+            batch.insert(&tables.blocks, &bytes[place.key], &bytes[place.value]);
+        }
+        batch.commit().expect("written");
+        assert_eq!(is_full(&tables, &user("a")), Ok(false));
+        let (chat, by) = Chat::of(&user("a"), &user("last"));
+        let mut bytes = BytesMut::new();
+        let place = encode(&chat, by, &hold, &mut bytes);
+        tables.blocks.insert(&bytes[place.key], &bytes[place.value]).expect("written");
+        assert_eq!(is_full(&tables, &user("a")), Ok(true));
+        assert_eq!(is_full(&tables, &user("aa")), Ok(false));
+    }
 }

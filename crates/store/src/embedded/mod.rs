@@ -46,12 +46,12 @@ pub use layout::OpenError;
 pub use maintenance::Maintenance;
 pub use options::Options;
 
-use crate::{Appended, CatchUp, Outlet, Store, StoreError, StoreFuture};
+use crate::{Appended, CatchUp, Outlet, Store, StoreError, StoreFuture, clock::ClockWatch};
 use blocks::Blocks;
 use cell::{ChatCell, InMemory, KeyHash, is_repeat};
 use cells::Cells;
 use chinwag_model::{
-    Block, Blocked, BlocksPage, BlocksQuery, Chat, Clock, Draft, Epoch, InboxPage, InboxQuery, Mark, Marked,
+    Block, Blocked, BlocksPage, BlocksQuery, Chat, Draft, Epoch, InboxPage, InboxQuery, Mark, Marked,
     Message, Page, PageQuery, Revise, Ts, UserId,
 };
 use failure::Failure;
@@ -100,9 +100,7 @@ struct Inner {
     tables: Tables,
     reserve: Arc<Reserve>,
     failure: Failure,
-    clock: Arc<dyn Clock>,
-    /// Set once the clock is in doubt: then nothing expires.
-    held: Arc<AtomicBool>,
+    watch: Arc<ClockWatch>,
     closed: AtomicBool,
     /// Of the hashes of keys in memory.
     seed: u64,
@@ -111,6 +109,11 @@ struct Inner {
 }
 
 impl EmbeddedStore {
+    /// Trusts the clock as it stands now, after a jump forward that held all expiry.
+    pub fn confirm_clock(&self) {
+        self.inner.watch.confirm();
+    }
+
     async fn append_draft(&self, draft: Draft) -> Result<Appended, StoreError> {
         let inner = &self.inner;
         inner.check_open()?;
@@ -211,7 +214,7 @@ impl Inner {
     }
 
     fn horizon(&self) -> KeyHorizon {
-        KeyHorizon { now: self.clock.read().wall, held: self.held.load(Relaxed) }
+        KeyHorizon { now: self.watch.read().wall, held: self.watch.is_held() }
     }
 
     /// Reads from disk on a blocking thread.

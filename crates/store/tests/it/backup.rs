@@ -3,8 +3,8 @@
 use crate::backends::Embedded;
 use chinwag_model::{Direction, ManualClock, MarkerKind, Message, Ts};
 use chinwag_store::{
-    Store,
-    contract::{START, draft, keyed, mark, query},
+    Store, StoreError,
+    contract::{START, block, blocks, draft, keyed, mark, query},
     embedded::{
         EmbeddedStore, Maintenance, OpenError, Options,
         backup::{BackupError, BackupReport, RestoreError, Since, check_backup, head_of, restore},
@@ -153,6 +153,33 @@ async fn incremental_backups_go_on_from_each_other_only() {
     assert!(error.to_string().contains("no longer reaches back that far"), "{error}");
     let error = take(&open(&path("data")).maintenance(), of("full"), &path("x")).expect_err("another life");
     assert!(error.to_string().contains("another store"), "{error}");
+}
+
+/// An incremental backup has all blocks, so that one which ended is not there again.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_backup_has_the_blocks_of_its_time() {
+    let (backend, dir) = (Embedded::new(), tempfile::tempdir().expect("a directory"));
+    let store = backend.store(clock());
+    let path = |name: &str| dir.path().join(name);
+    store.append(draft("a:b", "a", "x")).await.expect("stored");
+    for peer in ["b", "c"] {
+        store.block(block("a", peer, true)).await.expect("blocked");
+    }
+    let full = take(&store.maintenance(), Since::Beginning, &path("full")).expect("taken");
+    store.block(block("a", "b", false)).await.expect("ended");
+    store.block(block("d", "a", true)).await.expect("blocked");
+    take(&store.maintenance(), Since::Backup(full.head.newest), &path("more")).expect("taken");
+    for (chain, of_a, of_d) in [(&["full"][..], "b c", ""), (&["full", "more"], "c", "a")] {
+        let data = path(&format!("data{}", chain.len()));
+        put_back(&chain.iter().map(|name| path(name)).collect::<Vec<_>>(), &data).expect("restored");
+        let restored = open(&data);
+        for (user, expected) in [("a", of_a), ("d", of_d)] {
+            let page = restored.blocks(blocks(user, None, 10)).await.expect("read");
+            let names: Vec<_> = page.entries.iter().map(|(peer, _)| peer.to_string()).collect();
+            assert_eq!(names.join(" "), expected, "{user} after {chain:?}");
+        }
+        assert_eq!(restored.append(draft("a:c", "c", "x")).await, Err(StoreError::Blocked));
+    }
 }
 
 fn copy_tree(from: &Path, to: &Path) {
