@@ -15,6 +15,7 @@ mod framing;
 mod handshake;
 mod headers;
 mod poll;
+mod proxies;
 mod pull;
 mod refusals;
 mod send;
