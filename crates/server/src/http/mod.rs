@@ -15,6 +15,7 @@ mod identify;
 mod inbox;
 mod lifeline;
 mod mark;
+mod openapi;
 mod peer;
 mod presence;
 mod pull;
@@ -219,6 +220,7 @@ impl App {
             ("/api/ticket", &Method::POST) => identify::ticket(app, identity, body).await,
             ("/api/events", &Method::GET) => feed::events(app, identity, head, body, lifeline),
             ("/api/poll", &Method::GET) => feed::poll(app, identity, head, body, lifeline).await,
+            ("/openapi.json", &Method::GET | &Method::HEAD) => Ok(openapi::document()),
             ("/ping", &Method::GET | &Method::HEAD) => Ok(ok(&br#"{"message":"pong"}"#[..])),
             ("/healthz", &Method::GET | &Method::HEAD) => Ok(ok(&br#"{"status":"alive"}"#[..])),
             ("/readyz", &Method::GET | &Method::HEAD) => self.ready(),
@@ -234,7 +236,9 @@ impl App {
             "/api/send" | "/api/read" | "/api/delivered" | "/api/edit" | "/api/unsend" | "/api/react"
             | "/api/typing" | "/api/ticket" => Some("POST"),
             "/api/pull" => Some("GET, HEAD, POST"),
-            "/api/chats" | "/api/presence" | "/ping" | "/healthz" | "/readyz" => Some("GET, HEAD"),
+            "/api/chats" | "/api/presence" | "/openapi.json" | "/ping" | "/healthz" | "/readyz" => {
+                Some("GET, HEAD")
+            }
             "/api/ws" | "/api/events" | "/api/poll" => Some("GET"),
             BENCH_NOOP if self.shared.options.bench_routes => Some("POST"),
             BENCH_ECHO if self.shared.options.bench_routes => Some("GET"),

@@ -14,6 +14,7 @@ mod founding;
 mod framing;
 mod handshake;
 mod headers;
+mod openapi;
 mod poll;
 mod proxies;
 mod pull;
