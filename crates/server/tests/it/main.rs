@@ -17,6 +17,7 @@ mod handshake;
 mod headers;
 mod openapi;
 mod poll;
+mod proxies;
 mod pull;
 mod refusals;
 mod send;
