@@ -3,6 +3,7 @@
 //! **Architecture invariant:** this room knows neither JSON nor HTTP; only [`embedded`] knows fjall and files.
 //! [`contract`] says in tests what every backend must do.
 
+mod clock;
 pub mod contract;
 pub mod embedded;
 mod error;

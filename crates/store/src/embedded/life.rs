@@ -20,7 +20,7 @@ use super::{
     users::Users,
     wipe::{self, Wiper, Wiping},
 };
-use crate::StoreError;
+use crate::{StoreError, clock::ClockWatch};
 use chinwag_model::{Clock, Ts};
 use parking_lot::Mutex;
 use std::{
@@ -77,8 +77,7 @@ impl EmbeddedStore {
             tables,
             reserve: Arc::new(Reserve::new(layout.root().to_owned(), options.disk_reserve_bytes)),
             failure: Failure::none(),
-            clock,
-            held: Arc::new(AtomicBool::new(false)),
+            watch: Arc::new(ClockWatch::new(clock)),
             closed: AtomicBool::new(false),
             seed,
             wiping,
@@ -115,7 +114,7 @@ impl Inner {
             queue: self.queue.clone(),
             cells: self.cells.clone(),
             tables: self.tables.clone(),
-            timeline: Timeline::new(self.clock.clone(), last, self.held.clone()),
+            timeline: Timeline::new(self.watch.clone(), last),
             reserve: self.reserve.clone(),
             failure: self.failure.clone(),
             committing: committing.clone(),
@@ -130,7 +129,7 @@ impl Inner {
             tables: self.tables.clone(),
             committing,
             failure: self.failure.clone(),
-            trim: Trim::new(self.clock.clone(), self.held.clone(), derived.clone()),
+            trim: Trim::new(self.watch.clone(), derived.clone()),
             committed: to_answer,
         };
         let answers = Answers {

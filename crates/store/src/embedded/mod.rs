@@ -47,12 +47,11 @@ pub use layout::OpenError;
 pub use maintenance::Maintenance;
 pub use options::Options;
 
-use crate::{Appended, CatchUp, Outlet, Store, StoreError, StoreFuture};
+use crate::{Appended, CatchUp, Outlet, Store, StoreError, StoreFuture, clock::ClockWatch};
 use cell::{ChatCell, InMemory, KeyHash, is_repeat};
 use cells::Cells;
 use chinwag_model::{
-    Chat, Clock, Draft, Epoch, InboxPage, InboxQuery, Mark, Marked, Message, Page, PageQuery, Revise, Ts,
-    UserId,
+    Chat, Draft, Epoch, InboxPage, InboxQuery, Mark, Marked, Message, Page, PageQuery, Revise, Ts, UserId,
 };
 use failure::Failure;
 use layout::Layout;
@@ -100,9 +99,7 @@ struct Inner {
     tables: Tables,
     reserve: Arc<Reserve>,
     failure: Failure,
-    clock: Arc<dyn Clock>,
-    /// Set once the clock is in doubt: then nothing expires.
-    held: Arc<AtomicBool>,
+    watch: Arc<ClockWatch>,
     closed: AtomicBool,
     /// Of the hashes of keys in memory.
     seed: u64,
@@ -112,6 +109,11 @@ struct Inner {
 }
 
 impl EmbeddedStore {
+    /// Trusts the clock as it stands now, after a jump forward that held all expiry.
+    pub fn confirm_clock(&self) {
+        self.inner.watch.confirm();
+    }
+
     async fn append_draft(&self, draft: Draft) -> Result<Appended, StoreError> {
         let inner = &self.inner;
         inner.check_open()?;
@@ -215,7 +217,7 @@ impl Inner {
     }
 
     fn horizon(&self) -> KeyHorizon {
-        KeyHorizon { now: self.clock.read().wall, held: self.held.load(Relaxed) }
+        KeyHorizon { now: self.watch.read().wall, held: self.watch.is_held() }
     }
 
     /// Reads from disk on a blocking thread.

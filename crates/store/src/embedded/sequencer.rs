@@ -268,11 +268,12 @@ impl Gathered {
 mod tests {
     use super::*;
     use crate::{
+        clock::ClockWatch,
         contract::{START, draft},
         embedded::{Options, cell::Loaded},
     };
     use chinwag_model::ManualClock;
-    use std::sync::{atomic::AtomicBool, mpsc::sync_channel};
+    use std::sync::mpsc::sync_channel;
 
     /// A disk that holds a commit for ever: who waits for it hears that the outcome is unknown, who waits behind it that
     /// nothing was stored, and the store has failed.
@@ -300,7 +301,7 @@ mod tests {
             queue: queue.clone(),
             cells: Arc::new(Cells::new(0)),
             tables,
-            timeline: Timeline::new(clock, START, Arc::new(AtomicBool::new(false))),
+            timeline: Timeline::new(Arc::new(ClockWatch::new(clock)), START),
             reserve: Arc::new(Reserve::new(dir.path().to_owned(), 0)),
             failure: failure.clone(),
             committing,
