@@ -150,7 +150,7 @@ impl Inner {
         let wipe = Wiper {
             wiping: self.wiping.clone(),
             tables: self.tables.clone(),
-            clock: self.clock.clone(),
+            watch: self.watch.clone(),
             horizon: self.horizon.clone(),
             reserve: self.reserve.clone(),
             failure: self.failure.clone(),

@@ -203,8 +203,9 @@ fn merge(table: &Keyspace, level: u8, forgets_before: u64) -> fjall::Result<bool
     let last = level + 2 == LEVELS;
     let tables_of = |level: u8| {
         let version = table.tree.current_version();
-        let ids = version.level(level.into()).map(|level| level.list_ids().into_iter().collect());
-        ids.unwrap_or_else(BTreeSet::<u64>::new)
+        let ids =
+            version.level(level.into()).map(|level| level.list_ids().into_iter().collect::<BTreeSet<u64>>());
+        ids.unwrap_or_default()
     };
     let mut before = tables_of(level);
     if last {

@@ -17,8 +17,9 @@ use super::{
     space::Reserve,
     tables::Tables,
 };
+use crate::clock::ClockWatch;
 use bytes::{BufMut, BytesMut};
-use chinwag_model::{Clock, Ts};
+use chinwag_model::Ts;
 use parking_lot::{Condvar, Mutex};
 use std::{
     sync::{
@@ -35,7 +36,7 @@ const VERSION: u8 = 1;
 /// How often the clock is looked at, and a scrub that waits is asked again.
 const EVERY: Duration = Duration::from_secs(1);
 /// How long after an error of the engine it is tried again.
-const AFTER_ERROR: Duration = Duration::from_secs(60);
+const AFTER_ERROR: Duration = Duration::from_mins(1);
 
 /// What waits to be wiped; shared by who takes texts away and who wipes them.
 pub(super) struct Wiping {
@@ -178,7 +179,7 @@ pub(super) fn wipe_now(tables: &Tables) -> Result<(), String> {
 pub(super) struct Wiper {
     pub(super) wiping: Arc<Wiping>,
     pub(super) tables: Tables,
-    pub(super) clock: Arc<dyn Clock>,
+    pub(super) watch: Arc<ClockWatch>,
     pub(super) horizon: Arc<AtomicU64>,
     pub(super) reserve: Arc<Reserve>,
     pub(super) failure: Failure,
@@ -208,7 +209,7 @@ impl Wiper {
     /// The time that was so long ago.
     fn before(&self, long: Duration) -> Ts {
         let long_us = u64::try_from(long.as_micros()).unwrap_or(u64::MAX);
-        Ts(self.clock.read().wall.0.saturating_sub(long_us))
+        Ts(self.watch.read().wall.0.saturating_sub(long_us))
     }
 
     fn goes_on(&self) -> bool {
@@ -216,7 +217,7 @@ impl Wiper {
     }
 
     fn wipe(&self, upto: Ts, due: Ts) -> fjall::Result<()> {
-        let start = self.clock.read().steady;
+        let start = self.watch.read().steady;
         let mut scrub = Scrub::begin(&self.tables)?;
         let mut told = false;
         let goes_on = || self.goes_on();
@@ -236,7 +237,7 @@ impl Wiper {
                 }
                 Step::Done => {
                     self.wiping.done(&self.tables, upto)?;
-                    let took = self.clock.read().steady.saturating_sub(start);
+                    let took = self.watch.read().steady.saturating_sub(start);
                     tracing::info!(
                         seconds = took.as_secs(),
                         "texts that were taken back are gone from the disk"
@@ -251,6 +252,6 @@ impl Wiper {
 
 /// Waits for the thread, but not for a merge that is long: the engine takes up what was left of one.
 pub(super) fn wait_for_end(ended: &Receiver<()>) {
-    // It never sends; what is waited for is that it goes.
-    drop(ended.recv_timeout(Duration::from_secs(5)));
+    let waited = ended.recv_timeout(Duration::from_secs(5));
+    debug_assert!(waited.is_err(), "it never sends; what is waited for is that it goes");
 }
