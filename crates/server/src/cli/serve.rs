@@ -183,6 +183,7 @@ fn store_options(settings: &Settings) -> embedded::Options {
         chat_cache_bytes: settings.chat_cache_mib << 20,
         inbox_cache_bytes: settings.inbox_cache_mib << 20,
         block_cache_bytes: settings.block_cache_mib << 20,
+        wipe_after: Duration::from_secs(settings.wipe_after_s),
         ..embedded::Options::default()
     }
 }
