@@ -17,6 +17,7 @@ use super::{
     space::Reserve,
     tables::Tables,
     timeline::Timeline,
+    wipe::{self, Wiping},
 };
 use crate::{
     StoreError,
@@ -47,6 +48,7 @@ pub(super) struct Sequencer {
     pub(super) failure: Failure,
     pub(super) committing: Arc<Committing>,
     pub(super) commit_max: Duration,
+    pub(super) wiping: Arc<Wiping>,
     pub(super) to_committer: SyncSender<Batch>,
     pub(super) gathered: Gathered,
     pub(super) blocks: Arc<Blocks>,
@@ -66,6 +68,8 @@ pub(super) struct Gathered {
     /// Blocks that began or ended. Of one user at most one.
     blocks: Vec<(Chat, Side, Option<Hold>)>,
     changes: Vec<Change>,
+    /// The first change that takes a text away, where nothing waited to be wiped before it.
+    wipe_due: Option<Ts>,
     done: Vec<Done>,
 }
 
@@ -174,6 +178,9 @@ impl Sequencer {
         self.gathered.changes.push(Change { ts, kind: Kind::Revised, chat: chat.clone(), seq });
         self.gathered.revised.push((message.clone(), stands.revision.as_ref().map(|revision| revision.ts)));
         self.gathered.marked.insert(chat, cell.clone());
+        if revise.change.takes_away() && self.wiping.note(ts) {
+            self.gathered.wipe_due = Some(ts);
+        }
         let kind = revise.change.kind();
         let what = What::Revised { message, kind, gone, cell, _turn: turn };
         self.gathered.done.push(Done { what, reply });
@@ -282,7 +289,7 @@ impl Gathered {
 
     /// How many rows it comes to, at most.
     fn rows_most(&self) -> usize {
-        self.messages.len() + self.marked.len() + 3 * self.revised.len() + self.blocks.len() + 1
+        self.messages.len() + self.marked.len() + 3 * self.revised.len() + self.blocks.len() + 2
     }
 
     /// Makes the engine's batch of it. The messages' rows share one buffer; the change log's has its own, since it stays
@@ -319,6 +326,12 @@ impl Gathered {
         if let Some(place) = changes::encode(&self.changes, &mut bytes) {
             let bytes = bytes.freeze();
             rows.insert(&tables.changes, bytes.slice(place.key), bytes.slice(place.value));
+        }
+        if let Some(due) = self.wipe_due {
+            let mut bytes = BytesMut::new();
+            let place = wipe::encode(due, &mut bytes);
+            let bytes = bytes.freeze();
+            rows.insert(&tables.upkeep, bytes.slice(place.key), bytes.slice(place.value));
         }
         Batch { rows, done: self.done }
     }
@@ -367,6 +380,7 @@ mod tests {
             failure: failure.clone(),
             committing,
             commit_max: Duration::ZERO,
+            wiping: Arc::new(Wiping::new(None)),
             to_committer,
             gathered: Gathered::default(),
         };
