@@ -172,10 +172,17 @@ impl MemoryStore {
         let stands = history.and_then(|history| history.messages.get(at)).ok_or(StoreError::NoSuchMessage)?;
         let now = Ts(self.watch.read().wall.0.max(state.last_ts + 1));
         let Some(message) = apply(stands, revise, now)? else { return Ok(stands.clone()) };
+        let key = stands.key.clone().filter(|_| message.key.is_none());
+        if let Some(key) = key.map(|key| (revise.chat.clone(), stands.sender, key))
+            && state.keys.get(&key).is_some_and(|used| used.seq == revise.seq)
+        {
+            state.keys.remove(&key);
+        }
         let message = Arc::new(message);
         state.take_ts(&self.watch);
         state.chats.get_mut(&revise.chat).expect("it has a message").messages[at] = message.clone();
-        state.tell(Event::Revised { message: message.clone(), kind: revise.change.kind() });
+        let kind = revise.change.kind(&message);
+        state.tell(Event::Revised { message: message.clone(), kind });
         Ok(message)
     }
 
@@ -195,6 +202,17 @@ impl MemoryStore {
         let marker =
             state.chats.get(&chat).map_or(Marker::START, |history| history.markers[side.index()].get(kind));
         Ok(Marked { chat, side, kind, marker })
+    }
+
+    fn forget_now(&self, chat: &Chat, side: Side) -> Result<bool, StoreError> {
+        let state = &mut *self.state.lock();
+        state.check_open()?;
+        let Some(history) = state.chats.get_mut(chat) else { return Ok(false) };
+        if std::mem::replace(&mut history.markers[side.index()], Markers::START) == Markers::START {
+            return Ok(false);
+        }
+        state.take_ts(&self.watch);
+        Ok(true)
     }
 
     fn inbox_now(&self, query: &InboxQuery) -> Result<InboxPage, StoreError> {
@@ -272,6 +290,10 @@ impl Store for MemoryStore {
 
     fn revise(&self, revise: Revise) -> StoreFuture<'_, Arc<Message>> {
         Box::pin(ready(self.revise_now(&revise)))
+    }
+
+    fn forget(&self, chat: Chat, side: Side) -> StoreFuture<'_, bool> {
+        Box::pin(ready(self.forget_now(&chat, side)))
     }
 
     fn mark(&self, mark: Mark) -> StoreFuture<'_, Marked> {

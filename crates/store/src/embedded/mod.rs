@@ -15,6 +15,7 @@ pub mod changes;
 mod check;
 mod codec;
 mod committer;
+mod erase;
 mod failure;
 mod feed;
 mod follower;
@@ -51,14 +52,15 @@ use crate::{Appended, CatchUp, Outlet, Store, StoreError, StoreFuture, clock::Cl
 use cell::{ChatCell, InMemory, KeyHash, is_repeat};
 use cells::Cells;
 use chinwag_model::{
-    Chat, Draft, Epoch, InboxPage, InboxQuery, Mark, Marked, Message, Page, PageQuery, Revise, Ts, UserId,
+    Change, Chat, Draft, Epoch, InboxPage, InboxQuery, Mark, Marked, Message, Page, PageQuery, Revise, Side,
+    Ts, UserId,
 };
 use failure::Failure;
 use layout::Layout;
 use life::Threads;
 use overlay::Overlay;
 use parking_lot::Mutex;
-use queue::{Item, Order, Outcome, Queue, Reply};
+use queue::{Item, Order, Outcome, Queue, Reply, Revising};
 use reader::KeyHorizon;
 use space::Reserve;
 use std::{
@@ -137,7 +139,9 @@ impl EmbeddedStore {
                     Err(StoreError::KeyReused)
                 }
             }
-            Outcome::Marked(_) | Outcome::Revised(_) => unreachable!("a send is answered as one"),
+            Outcome::Marked(_) | Outcome::Revised(_) | Outcome::Forgotten(_) => {
+                unreachable!("a send is answered as one")
+            }
         }
     }
 
@@ -163,7 +167,16 @@ impl EmbeddedStore {
             None => Arc::new(inner.read(move |tables| reader::message(tables, &chat, seq)).await?),
         };
         let (reply, answer) = Reply::new(permit);
-        inner.queue.push(Item { order: Order::Revise { revise, stands, turn }, cell, reply });
+        let forget = if let (Change::Erase { .. }, Some(key)) = (&revise.change, &stands.key) {
+            Some(KeyHash::of(inner.seed, stands.sender, key))
+        } else {
+            None
+        };
+        inner.queue.push(Item {
+            order: Order::Revise(Revising { revise, stands, forget, turn }),
+            cell,
+            reply,
+        });
         match answer.await.unwrap_or_else(writer_has_ended)? {
             Outcome::Revised(message) => Ok(message),
             _ => unreachable!("a revision is answered as one"),
@@ -248,6 +261,10 @@ impl Store for EmbeddedStore {
 
     fn revise(&self, revise: Revise) -> StoreFuture<'_, Arc<Message>> {
         Box::pin(self.revise_message(revise))
+    }
+
+    fn forget(&self, chat: Chat, side: Side) -> StoreFuture<'_, bool> {
+        Box::pin(self.forget_markers(chat, side))
     }
 
     fn mark(&self, mark: Mark) -> StoreFuture<'_, Marked> {
