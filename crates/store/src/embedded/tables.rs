@@ -158,6 +158,7 @@ impl Tables {
             let db = Database::builder(dir)
                 .cache_size(options.block_cache_bytes)
                 .max_journaling_size(JOURNALS_MAX_BYTES)
+                .max_cached_files(Some(options.open_files_max))
                 .worker_threads(2)
                 .open()?;
             let messages = db.keyspace("messages", || table().filter_policy(FilterPolicy::disabled()))?;
