@@ -6,6 +6,7 @@
 //! **Architecture invariant:** this room knows neither the store nor a face; nothing in it waits, but for the task that
 //! tells when a user who left stays away.
 
+mod census;
 mod close;
 mod lease;
 mod outbox;
@@ -14,6 +15,7 @@ mod presence;
 mod room;
 mod session;
 
+pub use census::Census;
 pub use close::Close;
 pub use lease::{Identity, Lease};
 pub(crate) use outbox::Given;
@@ -32,7 +34,7 @@ use std::{
     hash::{BuildHasher, RandomState},
     sync::{
         Arc, OnceLock,
-        atomic::{AtomicBool, Ordering::Relaxed},
+        atomic::{AtomicBool, AtomicU64, Ordering::Relaxed},
     },
     time::Duration,
 };
@@ -80,6 +82,8 @@ pub struct Hub {
     room: Arc<Room>,
     /// Held while it is looked which sessions take the most room.
     making_room: Mutex<()>,
+    /// Events that were put into an outbox, once for each.
+    delivered: AtomicU64,
 }
 
 impl Drop for Hub {
@@ -128,6 +132,7 @@ impl Hub {
             leaving: AtomicBool::new(false),
             room: Arc::new(Room::new(options.outboxes_max_bytes, options.watches_max_users)),
             making_room: Mutex::default(),
+            delivered: AtomicU64::new(0),
         });
         bus.listen(hub.clone());
         let teller = tokio::spawn(presence::tell(Arc::downgrade(&hub), hub.news.clone()));
@@ -325,6 +330,7 @@ impl Listener for Hub {
         if let Event::Presence(presence) = event {
             if let Some(entry) = self.shard(presence.user.as_str()).lock().get(&presence.user) {
                 entry.watchers.iter().for_each(|watcher| watcher.push_presence(&presence.user, write()));
+                self.delivered.fetch_add(entry.watchers.len() as u64, Relaxed);
             }
             return self.make_room();
         }
@@ -345,6 +351,7 @@ impl Listener for Hub {
                     entry.sessions.iter().for_each(|session| session.take_back(message, told));
                 }
                 entry.sessions.iter().for_each(|session| session.push(write()));
+                self.delivered.fetch_add(entry.sessions.len() as u64, Relaxed);
             }
         }
         self.make_room();

@@ -12,7 +12,7 @@ use super::{
     users::Users,
 };
 use crate::{Appended, Outlet, StoreError};
-use chinwag_model::{Blocked, Chat, Event, Marked, Message, RevisionKind, Ts};
+use chinwag_model::{Blocked, Chat, Event, Marked, Message, RevisionKind, Side, Ts};
 use std::{
     panic::{AssertUnwindSafe, catch_unwind},
     sync::{
@@ -69,6 +69,17 @@ pub(super) enum What {
         /// Given up once reads show it.
         _turn: OwnedMutexGuard<()>,
     },
+    /// A user's markers were forgotten.
+    Forgotten {
+        chat: Chat,
+        side: Side,
+        ts: Ts,
+        /// How many of either user's unread messages are unsent then.
+        gone: [u64; 2],
+        cell: Arc<ChatCell>,
+        /// Given up once reads show it.
+        _turn: OwnedMutexGuard<()>,
+    },
 }
 
 impl Done {
@@ -86,6 +97,7 @@ impl Done {
             What::Marked { stands, .. } => Outcome::Marked(stands),
             What::Revised { message, .. } => Outcome::Revised(message),
             What::Blocked { stands, .. } => Outcome::Blocked(stands),
+            What::Forgotten { .. } => Outcome::Forgotten(true),
         }));
     }
 }
@@ -133,6 +145,9 @@ impl Answers {
                     let event = || Event::Revised { message: message.clone(), kind: *kind };
                     events.extend(outlet.map(|_| event()));
                     (&message.chat, cell.revision_is_durable(message, *gone))
+                }
+                What::Forgotten { chat, side, ts, gone, cell, .. } => {
+                    (chat, cell.markers_are_forgotten(*side, *ts, *gone))
                 }
                 What::Blocked { stands, silent, .. } => {
                     let event = || Event::Block { stands: stands.clone(), silent: *silent };

@@ -1,11 +1,12 @@
 //! Random sends, repeats, revisions, blocks, marks, pages, inboxes, catch-ups and restarts against the store and the model, which must answer alike.
 
 use crate::backends::{Embedded, Memory};
-use chinwag_model::{Data, Direction, Draft, ManualClock, MarkerKind, Ts};
+use chinwag_model::{Chat, Data, Direction, Draft, ManualClock, MarkerKind, Ts};
 use chinwag_store::{
     Store,
     contract::{
-        Backend, START, UNSEND, block, blocks, draft, edit, inbox, keyed, mark, query, react, revise, user,
+        Backend, START, UNSEND, block, blocks, draft, edit, erase, inbox, keyed, mark, query, react, revise,
+        user,
     },
 };
 use proptest::{prelude::*, test_runner::TestCaseResult};
@@ -19,6 +20,7 @@ enum Step {
     Mark { chat: usize, user: bool, read: bool, seq: u64 },
     Revise { chat: usize, user: bool, back: u64, change: u8 },
     Block { chat: usize, user: bool, on: bool },
+    Erase { chat: usize, user: bool },
     Inbox { user: usize, back: Option<usize>, limit: usize, chat: Option<usize> },
     CatchUp { user: usize, back: Option<usize> },
     Pass { seconds: u64 },
@@ -48,6 +50,7 @@ fn step() -> impl Strategy<Value = Step> {
             .prop_map(|(user, back, limit, chat)| Step::Inbox { user, back, limit, chat }),
         6 => (0..USERS.len(), prop::option::weighted(0.9, 0..150_usize))
             .prop_map(|(user, back)| Step::CatchUp { user, back }),
+        2 => (chat.clone(), any::<bool>()).prop_map(|(chat, user)| Step::Erase { chat, user }),
         2 => (chat, 1..60_usize).prop_map(|(chat, count)| Step::Burst { chat, count }),
         2 => (0..60 * 60 * 30_u64).prop_map(|seconds| Step::Pass { seconds }),
         1 => (0..60 * 60 * 2_u64).prop_map(|seconds| Step::SetBack { seconds }),
@@ -119,6 +122,18 @@ async fn compare(backend: &Embedded, steps: &[Step]) -> TestCaseResult {
                 let others = || USERS.map(user).to_vec();
                 let of = user(name);
                 prop_assert_eq!(store.silent(of.clone(), others()).await, model.silent(of, others()).await);
+            }
+            Step::Erase { chat, user } => {
+                let (name, users) = CHATS[chat];
+                let user = users[usize::from(user)];
+                let last = model.page(query(name, 0, Direction::Reverse, 1)).await.expect("a page");
+                for seq in 1..=last.messages.first().map_or(0, |last| last.seq.0) {
+                    let erase = erase(name, user, seq);
+                    prop_assert_eq!(store.revise(erase.clone()).await, model.revise(erase).await);
+                }
+                let (chat, _) = Chat::parse(name).expect("a chat");
+                let side = chat.side_of(user).expect("a member");
+                prop_assert_eq!(store.forget(chat.clone(), side).await, model.forget(chat, side).await);
             }
             Step::Inbox { user, back, limit, chat } => {
                 let name = USERS[user];
