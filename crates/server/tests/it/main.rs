@@ -5,6 +5,7 @@
 
 mod auth;
 mod bounds;
+mod clock;
 mod connection;
 mod cors;
 mod end;
