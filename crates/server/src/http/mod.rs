@@ -32,6 +32,7 @@ use crate::{
     hub::Identity,
     identity::{ApiKeys, Door},
     metrics::{Face, Machine, Metrics, Snapshot, Verb},
+    request::Ids,
     service::Service,
     ws,
 };
@@ -104,6 +105,7 @@ struct Shared {
     body_bytes: Arc<Semaphore>,
     options: Options,
     leaving: AtomicBool,
+    ids: Ids,
 }
 
 impl App {
@@ -126,6 +128,7 @@ impl App {
                 body_bytes,
                 options,
                 leaving: AtomicBool::new(false),
+                ids: Ids::default(),
             }),
         }
     }
@@ -201,22 +204,29 @@ impl App {
     pub async fn handle(&self, request: Request<Incoming>, lifeline: &Lifeline, connection: Peer) -> Reply {
         let (head, body) = request.into_parts();
         let peer = peer::find(&self.shared.options.forwarding, connection, &head.headers);
+        let request = self.shared.ids.begin(&head.headers, peer);
+        let mut reply = request.scope(self.serve(&head, body, lifeline, peer)).await;
+        headers::name(&mut reply, request.id);
+        reply
+    }
+
+    async fn serve(&self, head: &Parts, body: Incoming, lifeline: &Lifeline, peer: Peer) -> Reply {
         tracing::debug!(%peer, method = %head.method, path = head.uri.path(), "a request");
         let mut body = Inbound::new(body);
         lifeline.let_go();
         let start = Instant::now();
-        let answered = AssertUnwindSafe(self.answer(&head, &mut body, lifeline)).catch_unwind().await;
-        let answered = answered.unwrap_or_else(|panic| Err(after_panic(&head, &*panic)));
+        let answered = AssertUnwindSafe(self.answer(head, &mut body, lifeline)).catch_unwind().await;
+        let answered = answered.unwrap_or_else(|panic| Err(after_panic(head, &*panic)));
         let mut reply = answered.unwrap_or_else(|refusal| {
             self.metrics().error(refusal.code());
             refusal.into_reply()
         });
-        self.metrics().served(Face::Http, verb_of(&head), start.elapsed());
-        if !body.is_over(&head) {
+        self.metrics().served(Face::Http, verb_of(head), start.elapsed());
+        if !body.is_over(head) {
             reply.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
         }
         headers::secure(&mut reply);
-        self.shared.cors.open(&head, &mut reply);
+        self.shared.cors.open(head, &mut reply);
         reply
     }
 
