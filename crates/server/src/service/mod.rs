@@ -22,7 +22,10 @@ use crate::{
 use chinwag_bus::Bus;
 use chinwag_model::{Clock, Event, KeyId, Ts, UserId, limits::CATCH_UPS_MAX_BYTES};
 use chinwag_store::{Outlet, Store};
-use std::sync::{Arc, OnceLock};
+use std::{
+    sync::{Arc, OnceLock},
+    time::Duration,
+};
 use tokio::sync::Semaphore;
 
 /// The service. Clones share it.
@@ -74,6 +77,11 @@ impl Service {
     /// What the wall clock says.
     pub fn now(&self) -> Ts {
         self.shared.hub.now()
+    }
+
+    /// What the steady clock says.
+    pub fn steady(&self) -> Duration {
+        self.shared.hub.steady()
     }
 
     /// Ends every feed that was opened with a key.
