@@ -10,5 +10,7 @@ pub mod identity;
 pub mod lifecycle;
 pub mod service;
 mod sse;
+mod stream;
 pub mod telemetry;
+pub mod tls;
 mod ws;

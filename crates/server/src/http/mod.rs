@@ -33,7 +33,7 @@ use crate::{
     ws,
 };
 use body::Inbound;
-use chinwag_model::{KeyId, MarkerKind, Ts};
+use chinwag_model::{KeyId, MarkerKind, Ts, limits::REPLY_UNCOUNTED_MAX_BYTES};
 use chinwag_store::{Store, StoreError};
 use chinwag_wire::ProblemCode;
 use cors::Cors;
@@ -41,7 +41,7 @@ use futures_util::FutureExt;
 use gate::Gate;
 use hyper::{
     Method, Request, Response,
-    body::Incoming,
+    body::{Body as _, Incoming},
     header::{CONNECTION, HeaderValue},
     http::request::Parts,
 };
@@ -55,7 +55,7 @@ use std::{
     },
     time::Duration,
 };
-use tokio::sync::Semaphore;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 /// A reply. One with `Connection: close` is a stream, or was given before the request's body was read to its end.
 pub type Reply = Response<Content>;
@@ -71,7 +71,8 @@ pub struct Options {
     pub allowed_hosts: Vec<String>,
     /// Origins, as a browser names them, whose pages may call besides those of our own hosts, and read what is answered.
     pub allowed_origins: Vec<String>,
-    /// Bytes of request bodies that may be held at once, over all connections; one more is refused as overloaded.
+    /// Bytes of request bodies that may be held at once, over all connections; one more is refused as overloaded. As many
+    /// again of replies may wait for the clients of HTTP/2.
     pub bodies_max_bytes: usize,
     /// How long a request's body may take to arrive.
     pub body_timeout: Duration,
@@ -79,6 +80,8 @@ pub struct Options {
     pub ping_interval: Duration,
     /// How long a stream of events may be silent before it carries a comment.
     pub heartbeat: Duration,
+    /// For how long browsers are told to come through TLS only; `None` where it is not spoken, or they are told nothing.
+    pub hsts_max_age: Option<Duration>,
     /// Whether `POST /bench/noop` and `GET /bench/echo` exist.
     pub bench_routes: bool,
 }
@@ -96,6 +99,10 @@ struct Shared {
     cors: Cors,
     /// One permit a byte of the bodies, and of the messages of a WebSocket, that did not fit in one read.
     body_bytes: Arc<Semaphore>,
+    /// One permit a byte of the replies that wait for a client of HTTP/2.
+    reply_bytes: Arc<Semaphore>,
+    /// The header `Strict-Transport-Security`.
+    transport_security: Option<HeaderValue>,
     options: Options,
     leaving: AtomicBool,
 }
@@ -108,9 +115,11 @@ impl App {
 
     /// An application that asks at a door who comes.
     pub fn guarded(service: Service, door: Door, options: Options) -> Self {
-        let body_bytes = Arc::new(Semaphore::new(options.bodies_max_bytes.min(Semaphore::MAX_PERMITS)));
+        let bytes = || Arc::new(Semaphore::new(options.bodies_max_bytes.min(Semaphore::MAX_PERMITS)));
+        let (body_bytes, reply_bytes) = (bytes(), bytes());
         let gate = Gate::new(&options.allowed_hosts);
         let cors = Cors::new(&options.allowed_origins);
+        let transport_security = options.hsts_max_age.map(headers::transport_security);
         Self {
             shared: Arc::new(Shared {
                 service,
@@ -118,6 +127,8 @@ impl App {
                 gate,
                 cors,
                 body_bytes,
+                reply_bytes,
+                transport_security,
                 options,
                 leaving: AtomicBool::new(false),
             }),
@@ -169,9 +180,38 @@ impl App {
         if !body.is_over(&head) {
             reply.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
         }
-        headers::secure(&mut reply);
+        headers::secure(&mut reply, self.shared.transport_security.as_ref());
         self.shared.cors.open(&head, &mut reply);
         reply
+    }
+
+    /// Answers a request that came without TLS to where TLS is spoken; nothing of it is looked at.
+    pub fn refuse_plain(&self) -> Reply {
+        let why = "this port speaks TLS: the address begins with https:// or wss://";
+        let mut reply = Refusal::new(ProblemCode::BadRequest, why).into_reply();
+        reply.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
+        headers::secure(&mut reply, None);
+        reply
+    }
+
+    /// Counts a reply that may have to wait for its client, of which one connection can have many; or refuses as
+    /// overloaded in its place, unless the request at that path may have changed something. What is held is to be dropped
+    /// once the client has the reply.
+    pub fn hold(&self, path: &str, reply: Reply) -> (Reply, Option<OwnedSemaphorePermit>) {
+        let length = reply.body().size_hint().exact().and_then(|length| u32::try_from(length).ok());
+        let Some(length) =
+            length.filter(|length| *length as usize > REPLY_UNCOUNTED_MAX_BYTES && !changes(path))
+        else {
+            return (reply, None);
+        };
+        if let Ok(held) = self.shared.reply_bytes.clone().try_acquire_many_owned(length) {
+            return (reply, Some(held));
+        }
+        let mut refused =
+            Refusal::new(ProblemCode::Overloaded, "too many large replies wait for their clients")
+                .into_reply();
+        headers::secure(&mut refused, self.shared.transport_security.as_ref());
+        (refused, None)
     }
 
     /// Every route.
@@ -269,10 +309,12 @@ fn no_such_path() -> Refusal {
 fn after_panic(head: &Parts, panic: &(dyn Any + Send)) -> Refusal {
     let path = head.uri.path();
     tracing::error!(method = %head.method, path, why = why_panicked(panic), "a handler panicked");
-    Refusal::after_panic(matches!(
-        path,
-        "/api/send" | "/api/read" | "/api/delivered" | "/api/edit" | "/api/unsend" | "/api/react"
-    ))
+    Refusal::after_panic(changes(path))
+}
+
+/// Whether a request at a path may change what is stored, so that its outcome matters.
+fn changes(path: &str) -> bool {
+    matches!(path, "/api/send" | "/api/read" | "/api/delivered" | "/api/edit" | "/api/unsend" | "/api/react")
 }
 
 /// What a panic said.

@@ -1,11 +1,11 @@
 //! How connections come in.
 
 use super::{
-    Options, connection,
+    Options, greeting,
     peers::{Peers, Place},
     shutdown::Stop,
 };
-use crate::http::App;
+use crate::{http::App, tls::Tls};
 use socket2::SockRef;
 use std::{convert::Infallible, io, sync::Arc, time::Duration};
 use tokio::{
@@ -21,6 +21,8 @@ const TELL_AGAIN: Duration = Duration::from_secs(10);
 
 pub(super) struct Acceptor<'a> {
     pub(super) listener: TcpListener,
+    /// Where connections come through TLS.
+    pub(super) tls: Option<Arc<Tls>>,
     pub(super) app: &'a App,
     pub(super) options: Options,
     pub(super) slots: &'a Arc<Semaphore>,
@@ -84,10 +86,11 @@ impl Acceptor<'_> {
             return;
         }
         let (app, options, stop) = (self.app.clone(), self.options, self.stop.subscribe());
+        let tls = self.tls.clone();
         // Both come back when the connection ends, whichever way.
         let held = (slot, place);
         tokio::spawn(async move {
-            if let Some(takeover) = connection::serve(stream, options, app, stop).await {
+            if let Some(takeover) = greeting::serve(stream, tls, options, app, stop).await {
                 // In a task of its own, which is a fraction of this one.
                 tokio::spawn(async move {
                     takeover.serve().await;

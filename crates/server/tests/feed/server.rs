@@ -61,6 +61,7 @@ impl Setup {
                 body_timeout: LONG,
                 ping_interval: LONG,
                 heartbeat: LONG,
+                hsts_max_age: None,
                 bench_routes: false,
             },
         );
@@ -70,6 +71,7 @@ impl Setup {
             head_timeout: LONG,
             idle_timeout: LONG,
             write_timeout: LONG,
+            ping_interval: LONG,
             drain_timeout: LONG,
         };
         let (trigger, shutdown) = Shutdown::new();
