@@ -26,6 +26,8 @@ pub const STREAM_PIECE_MAX_BYTES: usize = 16 * 1024;
 pub const STREAM_UNSENT_MAX_BYTES: usize = 64 * 1024;
 /// A page over HTTP/2 that is longer counts against a bound over all connections until its client has it.
 pub const REPLY_UNCOUNTED_MAX_BYTES: usize = 16 * 1024;
+/// Longest header of the PROXY protocol, in bytes: that of its second version may carry as much more as a proxy likes.
+pub const PREFACE_MAX_BYTES: usize = 4_096;
 /// Messages on a page when the request does not say.
 pub const PAGE_DEFAULT_MESSAGES: usize = 10;
 /// Most messages on a page.

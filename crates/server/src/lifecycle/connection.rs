@@ -12,6 +12,7 @@ use crate::{
     stream::Stream,
 };
 use bytes::Bytes;
+use chinwag_peer::Peer;
 use futures_util::FutureExt;
 use hyper::{
     Request, body::Incoming, header::CONNECTION, server::conn::http1, service::service_fn, upgrade::OnUpgrade,
@@ -24,6 +25,7 @@ use std::{
     pin::pin,
     sync::Arc,
     task::{Poll, ready},
+    time::Duration,
 };
 use tokio::{
     sync::watch,
@@ -39,17 +41,17 @@ pub(super) struct Takeover {
     stream: Stream,
     /// What came after the handshake.
     read_ahead: Bytes,
-    options: Options,
+    write_timeout: Duration,
     stop: watch::Receiver<Stop>,
 }
 
 impl Takeover {
     /// Serves it until it ends.
     pub(super) async fn serve(self) {
-        let Self { session, stream, read_ahead, options, stop } = self;
+        let Self { session, stream, read_ahead, write_timeout, stop } = self;
         let (mut drain, mut now) = (stop.clone(), stop);
         let (drained, stopped) = (reached(&mut drain, Stop::Drain), reached(&mut now, Stop::Now));
-        session.serve(stream, read_ahead, options.write_timeout, drained, stopped).await;
+        session.serve(stream, read_ahead, write_timeout, drained, stopped).await;
     }
 }
 
@@ -65,12 +67,13 @@ pub(super) enum Answers {
 /// Serves a connection of HTTP/1 until it ends, has had its time, or the server stops; or until it leaves HTTP.
 pub(super) async fn serve(
     stream: Stream,
+    peer: Peer,
     answers: Answers,
-    options: Options,
+    options: Arc<Options>,
     app: App,
     stop: watch::Receiver<Stop>,
 ) -> Option<Takeover> {
-    let pulse = Arc::new(Pulse::new(options));
+    let pulse = Arc::new(Pulse::new(options.clone()));
     let upgrade: Mutex<Option<(OnUpgrade, Box<Session>)>> = Mutex::default();
     let service = service_fn(|mut request: Request<Incoming>| {
         let (app, pulse, upgrade) = (&app, &pulse, &upgrade);
@@ -78,7 +81,7 @@ pub(super) async fn serve(
             pulse.serving();
             let on_upgrade = hyper::upgrade::on(&mut request);
             let mut reply = match answers {
-                Answers::All => app.handle(request, &pulse.lifeline).await,
+                Answers::All => app.handle(request, &pulse.lifeline, peer).await,
                 Answers::NeedTls => app.refuse_plain(),
             };
             if let Some(session) = reply.body_mut().take_session() {
@@ -133,7 +136,7 @@ pub(super) async fn serve(
     let upgraded = on_upgrade.now_or_never()?.ok()?;
     let parts = upgraded.downcast::<TokioIo<Socket>>().expect("it was made of nothing else");
     let (stream, read_ahead) = (parts.io.into_inner().into_stream(), parts.read_buf);
-    Some(Takeover { session, stream, read_ahead, options, stop })
+    Some(Takeover { session, stream, read_ahead, write_timeout: options.write_timeout, stop })
 }
 
 fn kind_of(reply: &Reply) -> Ready {

@@ -11,6 +11,7 @@ use crate::{
     stream::{Stream, Tcp},
     tls::Tls,
 };
+use chinwag_peer::Peer;
 use std::{io, sync::Arc};
 use tokio::{net::TcpStream, sync::watch, time::timeout};
 use tokio_rustls::TlsAcceptor;
@@ -39,13 +40,14 @@ enum Protocol {
 /// Serves a connection until it ends, has had its time, or the server stops; or until it leaves HTTP.
 pub(super) async fn serve(
     stream: TcpStream,
+    peer: Peer,
     tls: Option<Arc<Tls>>,
-    options: Options,
+    options: Arc<Options>,
     app: App,
     mut stop: watch::Receiver<Stop>,
 ) -> Option<Takeover> {
     let Some(tls) = tls else {
-        return connection::serve(Stream::plain(stream), Answers::All, options, app, stop).await;
+        return connection::serve(Stream::plain(stream), peer, Answers::All, options, app, stop).await;
     };
     // Boxed, and gone before the connection is served, of which most of the time is waiting.
     let spoken = {
@@ -58,7 +60,7 @@ pub(super) async fn serve(
     };
     let (stream, answers) = match spoken {
         Ok(Ok(Spoken::Tls { stream, protocol: Protocol::Http2 })) => {
-            Box::pin(http2::serve(stream, options, app, stop)).await;
+            Box::pin(http2::serve(stream, peer, options, app, stop)).await;
             return None;
         }
         Ok(Ok(Spoken::Tls { stream, protocol: Protocol::Http1 })) => (stream, Answers::All),
@@ -72,7 +74,7 @@ pub(super) async fn serve(
             return None;
         }
     };
-    connection::serve(stream, answers, options, app, stop).await
+    connection::serve(stream, peer, answers, options, app, stop).await
 }
 
 async fn listen(stream: TcpStream, tls: &Tls) -> io::Result<Spoken> {

@@ -18,6 +18,7 @@ use crate::{
 };
 use bytes::Bytes;
 use chinwag_model::limits::{STREAM_UNSENT_MAX_BYTES, STREAMS_MAX};
+use chinwag_peer::Peer;
 use hyper::{
     Method, Request, Response,
     body::{Body as _, Incoming},
@@ -44,14 +45,20 @@ const EARLY_RESETS_MAX: usize = 20;
 const FAULTS_MAX: usize = 1_024;
 
 /// Serves a connection until it ends, has had its time, or the server stops.
-pub(super) async fn serve(stream: Stream, options: Options, app: App, stop: watch::Receiver<Stop>) {
-    let pulse = Arc::new(Pulse::new(options));
+pub(super) async fn serve(
+    stream: Stream,
+    peer: Peer,
+    options: Arc<Options>,
+    app: App,
+    stop: watch::Receiver<Stop>,
+) {
+    let pulse = Arc::new(Pulse::new(options.clone()));
     // To the socket, which is used for all streams, it is one that goes on.
     pulse.replying(Ready::Stream);
     let streams = Streams::new();
     let service = service_fn(|request: Request<Incoming>| {
         let (app, open) = (app.clone(), streams.open());
-        async move { Ok::<_, Infallible>(answer(&app, request, open).await) }
+        async move { Ok::<_, Infallible>(answer(&app, request, peer, open).await) }
     });
     let io = TokioIo::new(Socket::new(stream, pulse.clone()));
     let unread = u32::try_from(READ_MAX_BYTES).expect("it is small");
@@ -110,11 +117,11 @@ pub(super) async fn serve(stream: Stream, options: Options, app: App, stop: watc
 }
 
 /// The reply to one request, as HTTP/2 has it: its headers speak of no connection.
-async fn answer(app: &App, request: Request<Incoming>, open: Open) -> Response<Pieces> {
+async fn answer(app: &App, request: Request<Incoming>, peer: Peer, open: Open) -> Response<Pieces> {
     let is_head = request.method() == Method::HEAD;
     let path = request.uri().path().to_owned();
-    let reply = app.handle(request, &Lifeline::default()).await;
-    let (reply, held) = app.hold(&path, reply);
+    let reply = app.handle(request, &Lifeline::default(), peer).await;
+    let (reply, counted) = app.hold(&path, reply);
     let (mut head, content) = reply.into_parts();
     head.headers.remove(CONNECTION);
     head.headers.remove(UPGRADE);
@@ -124,5 +131,5 @@ async fn answer(app: &App, request: Request<Incoming>, open: Open) -> Response<P
         }
         return Response::from_parts(head, Pieces::new(Bytes::new().into(), None, open));
     }
-    Response::from_parts(head, Pieces::new(content, held, open))
+    Response::from_parts(head, Pieces::new(content, counted, open))
 }

@@ -1,8 +1,9 @@
 //! The server's life: it accepts connections, bounds their number and their time, and ends in order.
 //!
-//! Reading order: `shutdown` (who says when), `accept` (how connections come in), `greeting` (what a connection speaks),
-//! `connection` (one of HTTP/1), `pulse` (what it is doing and until when), `socket` (how that is known), `http2` (one of
-//! HTTP/2), `streams` (what its requests are doing); `peers` (how many one peer has), `descriptors` (how many
+//! Reading order: `shutdown` (who says when), `accept` (how connections come in), `preface` (what a proxy says before the
+//! first byte of one), `greeting` (what a connection speaks), `connection` (one of HTTP/1), `pulse` (what it is doing and
+//! until when), `socket` (how that is known), `http2` (one of HTTP/2), `streams` (what its requests are doing); `peers`
+//! (how many one peer has), `descriptors` (how many
 //! there can be); `supervisor` (who watches over the process). The end, here
 //! in [`run`], goes: readiness fails, every feed ends, no more is accepted, idle connections are closed, requests in
 //! flight are answered, the store is closed.
@@ -15,11 +16,13 @@ mod descriptors;
 mod greeting;
 mod http2;
 mod peers;
+mod preface;
 mod pulse;
 mod shutdown;
 mod socket;
 mod streams;
 mod supervisor;
+mod told;
 
 pub use descriptors::raise_descriptors;
 pub use shutdown::{Shutdown, Trigger, on_signals};
@@ -27,6 +30,7 @@ pub use supervisor::{SUPERVISOR_VARIABLE, Standing, Supervisor};
 
 use crate::{http::App, tls::Tls};
 use accept::Acceptor;
+use chinwag_peer::Networks;
 use peers::Peers;
 use shutdown::Stop;
 use std::{sync::Arc, time::Duration};
@@ -42,14 +46,17 @@ const FLUSH_MAX: Duration = Duration::from_secs(1);
 const CLOSE_MAX: Duration = Duration::from_secs(4);
 
 /// The bounds of connections.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Options {
     /// Most connections at once. One more is not accepted until another has ended: it waits in the kernel's backlog,
     /// and its client's own time-out decides how long. At least 1.
     pub connections_max: u32,
     /// Most connections at once of one peer: an address of IPv4, or a network of 64 bits of IPv6. One more is closed as
-    /// soon as it is accepted. 0 is any number.
+    /// soon as it is known whose it is. 0 is any number. Programs of this machine, and proxies that are believed, have no
+    /// bound.
     pub peer_connections_max: u32,
+    /// Proxies whose every connection begins with a header of the PROXY protocol. Nobody else's may.
+    pub proxy_protocol: Networks,
     /// How long a request's head may take from its first byte to its last, and the handshake of TLS; then the connection
     /// is closed.
     pub head_timeout: Duration,
@@ -111,18 +118,19 @@ pub async fn run(
 ) -> Result<(), RunError> {
     let Entrance { listener, tls } = entrance.into();
     let life = Life {
-        slots: Arc::new(Semaphore::new(slots(options))),
+        slots: Arc::new(Semaphore::new(slots(&options))),
         stop: watch::Sender::new(Stop::Run),
-        options,
+        options: Arc::new(options),
         app,
     };
     let acceptor = Acceptor {
         listener,
         tls,
         app: &life.app,
-        options,
+        options: life.options.clone(),
         slots: &life.slots,
-        peers: Peers::new(options.peer_connections_max),
+        peers: Arc::new(Peers::new(life.options.peer_connections_max)),
+        prefaces: Arc::default(),
         stop: &life.stop,
     };
     tokio::select! {
@@ -147,7 +155,7 @@ struct Life {
     /// One permit a connection: all are back once every connection has ended.
     slots: Arc<Semaphore>,
     stop: watch::Sender<Stop>,
-    options: Options,
+    options: Arc<Options>,
     app: App,
 }
 
@@ -186,15 +194,15 @@ impl Life {
     }
 
     async fn all_ended(&self) {
-        let all = u32::try_from(slots(self.options)).expect("made from a u32");
+        let all = u32::try_from(slots(&self.options)).expect("made from a u32");
         let _all = self.slots.acquire_many(all).await.expect("the semaphore is never closed");
     }
 
     fn connections(&self) -> usize {
-        slots(self.options) - self.slots.available_permits()
+        slots(&self.options) - self.slots.available_permits()
     }
 }
 
-fn slots(options: Options) -> usize {
+fn slots(options: &Options) -> usize {
     usize::try_from(options.connections_max.max(1)).unwrap_or(usize::MAX).min(Semaphore::MAX_PERMITS)
 }

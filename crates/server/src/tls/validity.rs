@@ -70,11 +70,11 @@ impl Validity {
         let soon = ((self.until.saturating_sub(self.from)) / SOON_PART).min(SOON_MAX);
         let days = |time: Duration| time.as_secs() / DAY.as_secs();
         if now < self.from {
-            State::Early { days: days(self.from - now) }
+            State::Early { days: days(self.from.saturating_sub(now)) }
         } else if now > self.until {
-            State::Expired { days: days(now - self.until) }
+            State::Expired { days: days(now.saturating_sub(self.until)) }
         } else if now + soon >= self.until {
-            State::Soon { days: days(self.until - now) }
+            State::Soon { days: days(self.until.saturating_sub(now)) }
         } else {
             State::Good
         }

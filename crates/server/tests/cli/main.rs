@@ -13,6 +13,7 @@ mod help;
 mod history;
 mod operations;
 mod process;
+mod proxies;
 mod secrets;
 mod start;
 mod tail;

@@ -75,8 +75,8 @@ fn curl_speaks_each_version_of_http_and_of_tls() {
         (&["--http1.1", "--tls-max", "1.2"], "1.1"),
         (&["--tlsv1.3"], "2"),
     ] {
-        let sent = [args, &["--cacert", "ca.pem", "--json", send]].concat();
-        let ended = curl(&server, &sent, "/api/send").expect(0);
+        let posts = [args, &["--cacert", "ca.pem", "--json", send]].concat();
+        let ended = curl(&server, &posts, "/api/send").expect(0);
         assert!(ended.out.ends_with(&format!("\n{version} 200")), "{args:?}: {ended}");
         let refused = curl(&server, &[args, &["--cacert", "ca.pem"]].concat(), "/nowhere").expect(0);
         assert!(refused.out.contains("\"no_such_path\""), "{refused}");

@@ -100,17 +100,16 @@ pub(crate) fn kept_header(name: &str, value: &str) -> Vec<u8> {
 fn literal(first: u8, name: &str, value: &str) -> Vec<u8> {
     let mut bytes = vec![first];
     for text in [name, value] {
-        match u8::try_from(text.len()) {
-            Ok(short @ 0..127) => bytes.push(short),
-            _ => {
-                bytes.push(127);
-                let mut rest = text.len() - 127;
-                while rest >= 128 {
-                    bytes.push(0x80 | rest.to_le_bytes()[0]);
-                    rest >>= 7;
-                }
-                bytes.push(rest.to_le_bytes()[0]);
+        if let Ok(short @ 0..127) = u8::try_from(text.len()) {
+            bytes.push(short);
+        } else {
+            bytes.push(127);
+            let mut rest = text.len() - 127;
+            while rest >= 128 {
+                bytes.push(0x80 | rest.to_le_bytes()[0]);
+                rest >>= 7;
             }
+            bytes.push(rest.to_le_bytes()[0]);
         }
         bytes.extend_from_slice(text.as_bytes());
     }

@@ -46,10 +46,10 @@ async fn while_the_pair_does_not_fit_the_old_one_stays() {
     let Files { certificate: certificate_file, key: key_file } = certificate.files();
     let halves: [(&str, &dyn Fn()); 4] = [
         ("the certificate without its key", &|| {
-            fs::write(&certificate_file, &next.certificate).expect("written")
+            fs::write(&certificate_file, &next.certificate).expect("written");
         }),
         ("a certificate that is cut short", &|| {
-            fs::write(&certificate_file, &next.certificate[..200]).expect("written")
+            fs::write(&certificate_file, &next.certificate[..200]).expect("written");
         }),
         ("an empty file", &|| fs::write(&certificate_file, "").expect("written")),
         ("no file", &|| fs::remove_file(&certificate_file).expect("removed")),
