@@ -95,6 +95,16 @@ impl Change {
     }
 }
 
+impl Change {
+    /// Whether something that the message said, or a reaction to it, is there no more after it.
+    pub fn takes_away(&self) -> bool {
+        match self {
+            Self::Edit { .. } | Self::Unsend { .. } => true,
+            Self::React { remove, .. } => *remove,
+        }
+    }
+}
+
 impl Revise {
     /// Puts a user's request together; `field` is the request's field that named the user.
     ///

@@ -176,10 +176,14 @@ impl ServerArgs {
         Client::trusting(&url, options, &trust).map_err(|error| CliError::Usage(format!("{what}{error}")))
     }
 
+    /// The token or key that was said, by flag or variable.
+    fn token(&self) -> Option<String> {
+        self.token.clone().or_else(|| std::env::var(TOKEN_VARIABLE).ok())
+    }
+
     fn client(&self) -> Result<Client, CliError> {
         let client = self.bare_client(Options::default())?;
-        let token = self.token.clone().or_else(|| std::env::var(TOKEN_VARIABLE).ok());
-        Ok(match token {
+        Ok(match self.token() {
             Some(token) => client.with_token(&token),
             None => client,
         })

@@ -7,7 +7,7 @@ use crate::{
     http::{self, App},
     hub,
     lifecycle::{
-        self, Entrance, SUPERVISOR_VARIABLE, Shutdown, Standing, Supervisor, on_signals, raise_descriptors,
+        self, Descriptors, Entrance, SUPERVISOR_VARIABLE, Shutdown, Standing, Supervisor, on_signals,
     },
     service::Service,
     telemetry,
@@ -44,7 +44,7 @@ pub(super) async fn run(flags: &Flags) -> Result<(), CliError> {
     for warning in config.warnings() {
         tracing::warn!("{warning}");
     }
-    raise_descriptors(settings.connections_max);
+    let descriptors = Descriptors::raise(settings.connections_max);
     let clock = Arc::new(SystemClock::default());
     let keys = door::read(&settings, clock.clone()).await?;
     let tls = certificate::read(&settings, clock.clone())?;
@@ -54,7 +54,7 @@ pub(super) async fn run(flags: &Flags) -> Result<(), CliError> {
     let address = listener.local_addr().map_err(|error| cannot("the address of the socket", error))?;
     // Before the store, whose opening may take long: the first process of a container ignores what it does not handle.
     let shutdown = on_signals().map_err(|error| cannot("signals", error))?;
-    let store = open_store(&settings, shutdown.clone()).await?;
+    let store = open_store(&settings, descriptors, shutdown.clone()).await?;
     let data = std::path::absolute(&settings.data).unwrap_or_else(|_| settings.data.clone());
     let maintenance = store.maintenance();
     let store = Arc::new(store);
@@ -82,7 +82,7 @@ pub(super) async fn run(flags: &Flags) -> Result<(), CliError> {
         "listening on {scheme}://{address}",
     );
     watched(shutdown.clone());
-    match lifecycle::run(entrance, lifecycle_options(&settings), app, shutdown).await {
+    match lifecycle::run(entrance, lifecycle_options(&settings, descriptors), app, shutdown).await {
         Ok(()) => {
             tracing::info!("ended in order");
             Ok(())
@@ -106,8 +106,12 @@ fn watched(mut shutdown: Shutdown) {
 }
 
 /// Opens the store. Asked to end before that is done, the process ends.
-async fn open_store(settings: &Settings, mut shutdown: Shutdown) -> Result<EmbeddedStore, CliError> {
-    let (data, options) = (settings.data.clone(), store_options(settings));
+async fn open_store(
+    settings: &Settings,
+    descriptors: Descriptors,
+    mut shutdown: Shutdown,
+) -> Result<EmbeddedStore, CliError> {
+    let (data, options) = (settings.data.clone(), store_options(settings, descriptors));
     let opening = tokio::task::spawn_blocking(move || {
         EmbeddedStore::open(&data, &options, Arc::new(SystemClock::default()))
     });
@@ -184,7 +188,7 @@ const fn mib(mib: usize) -> usize {
     mib << 20
 }
 
-fn store_options(settings: &Settings) -> embedded::Options {
+fn store_options(settings: &Settings, descriptors: Descriptors) -> embedded::Options {
     embedded::Options {
         queue_max_messages: settings.queue_max_messages,
         queue_max_bytes: mib(settings.queue_max_mib),
@@ -192,6 +196,8 @@ fn store_options(settings: &Settings) -> embedded::Options {
         chat_cache_bytes: settings.chat_cache_mib << 20,
         inbox_cache_bytes: settings.inbox_cache_mib << 20,
         block_cache_bytes: settings.block_cache_mib << 20,
+        open_files_max: descriptors.store_files_max,
+        wipe_after: Duration::from_secs(settings.wipe_after_s),
         ..embedded::Options::default()
     }
 }
@@ -221,9 +227,9 @@ fn hub_options(settings: &Settings) -> hub::Options {
     }
 }
 
-fn lifecycle_options(settings: &Settings) -> lifecycle::Options {
+fn lifecycle_options(settings: &Settings, descriptors: Descriptors) -> lifecycle::Options {
     lifecycle::Options {
-        connections_max: settings.connections_max,
+        connections_max: descriptors.connections_max,
         peer_connections_max: settings.peer_connections_max,
         proxy_protocol: settings.proxy_protocol.clone(),
         head_timeout: Duration::from_secs(settings.head_timeout_s),

@@ -3,6 +3,7 @@
 use super::{
     Options,
     connection::{self, Answers, Takeover},
+    crowd::Seat,
     http2,
     shutdown::{Stop, reached},
 };
@@ -41,13 +42,14 @@ enum Protocol {
 pub(super) async fn serve(
     stream: TcpStream,
     peer: Peer,
+    seat: Arc<Seat>,
     tls: Option<Arc<Tls>>,
     options: Arc<Options>,
     app: App,
     mut stop: watch::Receiver<Stop>,
 ) -> Option<Takeover> {
     let Some(tls) = tls else {
-        return connection::serve(Stream::plain(stream), peer, Answers::All, options, app, stop).await;
+        return connection::serve(Stream::plain(stream), peer, seat, Answers::All, options, app, stop).await;
     };
     // Boxed, and gone before the connection is served, of which most of the time is waiting.
     let spoken = {
@@ -60,7 +62,7 @@ pub(super) async fn serve(
     };
     let (stream, answers) = match spoken {
         Ok(Ok(Spoken::Tls { stream, protocol: Protocol::Http2 })) => {
-            Box::pin(http2::serve(stream, peer, options, app, stop)).await;
+            Box::pin(http2::serve(stream, peer, seat, options, app, stop)).await;
             return None;
         }
         Ok(Ok(Spoken::Tls { stream, protocol: Protocol::Http1 })) => (stream, Answers::All),
@@ -74,7 +76,7 @@ pub(super) async fn serve(
             return None;
         }
     };
-    connection::serve(stream, peer, answers, options, app, stop).await
+    connection::serve(stream, peer, seat, answers, options, app, stop).await
 }
 
 async fn listen(stream: TcpStream, tls: &Tls) -> io::Result<Spoken> {

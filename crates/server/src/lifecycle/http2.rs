@@ -6,6 +6,7 @@
 use super::{
     Options,
     connection::READ_MAX_BYTES,
+    crowd::Seat,
     pulse::{LINGER_MAX, Pulse, Ready},
     shutdown::{Stop, reached},
     socket::Socket,
@@ -48,14 +49,15 @@ const FAULTS_MAX: usize = 1_024;
 pub(super) async fn serve(
     stream: Stream,
     peer: Peer,
+    seat: Arc<Seat>,
     options: Arc<Options>,
     app: App,
     stop: watch::Receiver<Stop>,
 ) {
-    let pulse = Arc::new(Pulse::new(options.clone()));
+    let pulse = Arc::new(Pulse::new(options.clone(), seat.clone()));
     // To the socket, which is used for all streams, it is one that goes on.
     pulse.replying(Ready::Stream);
-    let streams = Streams::new();
+    let streams = Streams::new(seat);
     let service = service_fn(|request: Request<Incoming>| {
         let (app, open) = (app.clone(), streams.open());
         async move { Ok::<_, Infallible>(answer(&app, request, peer, open).await) }

@@ -1,6 +1,7 @@
 //! The requests of one connection of HTTP/2, each a stream with a task of its own: how many there are, and that a client
 //! which takes nothing of one reply loses that one.
 
+use super::crowd::Seat;
 use crate::{deadline::poll_deadline, http::Content};
 use bytes::Bytes;
 use chinwag_model::limits::STREAM_PIECE_MAX_BYTES;
@@ -33,6 +34,8 @@ tokio::task_local! {
 #[derive(Debug)]
 pub(super) struct Streams {
     state: Mutex<State>,
+    /// It waits while there are none.
+    seat: Arc<Seat>,
     /// Wakes the connection once there are none.
     waker: AtomicWaker,
 }
@@ -49,13 +52,16 @@ struct State {
 pub(super) struct Open(Arc<Streams>);
 
 impl Streams {
-    pub(super) fn new() -> Arc<Self> {
+    pub(super) fn new(seat: Arc<Seat>) -> Arc<Self> {
         let state = State { open: 0, idle_since: Instant::now() };
-        Arc::new(Self { state: Mutex::new(state), waker: AtomicWaker::new() })
+        Arc::new(Self { state: Mutex::new(state), seat, waker: AtomicWaker::new() })
     }
 
     pub(super) fn open(self: &Arc<Self>) -> Open {
-        self.state.lock().open += 1;
+        let mut state = self.state.lock();
+        state.open += 1;
+        self.seat.is_busy();
+        drop(state);
         Open(self.clone())
     }
 
@@ -73,6 +79,7 @@ impl Drop for Open {
         state.open -= 1;
         if state.open == 0 {
             state.idle_since = Instant::now();
+            self.0.seat.waits(state.idle_since);
             drop(state);
             self.0.waker.wake();
         }

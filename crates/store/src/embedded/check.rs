@@ -57,7 +57,7 @@ pub fn check(data: &Path, progress: &mut dyn FnMut(CheckProgress)) -> Result<Che
     let (_layout, tables) = Layout::open_existing(
         data,
         |db| Tables::open(db, &Options::default()),
-        |tables| migrate::all(data, tables),
+        |tables, format| migrate::all(data, tables, format),
     )?;
     Ok(check_view(&tables.view(), progress))
 }

@@ -4,7 +4,7 @@
 //! chat is hot, else from disk on a bounded set of blocking threads. Reading order: [`record`] and [`changes`] (what is
 //! stored), `head` (what a chat comes to), `life`, `layout`, `journal` and `migrate` (how it is opened), `cell` and `cells`, `users`
 //! (what is in memory), `queue`, `sequencer`, `committer`, `answer` (how it is written), `overlay` and `follower` (how
-//! inboxes are written, later), `reader` and `feed` (how it is read), [`check()`] (how it is verified).
+//! inboxes are written, later), `wipe` and `scrub` (how what was taken back leaves the disk), `reader` and `feed` (how it is read), [`check()`] (how it is verified).
 
 mod answer;
 pub mod archive;
@@ -32,12 +32,14 @@ mod reader;
 mod rebuild;
 pub mod record;
 mod revisions;
+mod scrub;
 mod sequencer;
 mod space;
 mod tables;
 mod timeline;
 mod trim;
 mod users;
+mod wipe;
 
 pub use check::{CheckProgress, CheckReport, check};
 pub use codec::Wrong;
@@ -70,6 +72,7 @@ use std::{
 use tables::Tables;
 use tokio::sync::Semaphore;
 use users::Users;
+use wipe::Wiping;
 
 /// Reads from disk that may go on at once; more wait their turn.
 const READS_MAX: usize = 32;
@@ -100,6 +103,7 @@ struct Inner {
     closed: AtomicBool,
     /// Of the hashes of keys in memory.
     seed: u64,
+    wiping: Arc<Wiping>,
     layout: Layout,
     keys: keys::KeyFile,
 }
@@ -135,6 +139,11 @@ impl EmbeddedStore {
             }
             Outcome::Marked(_) | Outcome::Revised(_) => unreachable!("a send is answered as one"),
         }
+    }
+
+    /// Tells of each time up to which texts that were taken back are gone from the disk; at first of 0.
+    pub fn wiped(&self) -> tokio::sync::watch::Receiver<Ts> {
+        self.inner.wiping.wiped()
     }
 
     async fn revise_message(&self, revise: Revise) -> Result<Arc<Message>, StoreError> {

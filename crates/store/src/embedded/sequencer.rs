@@ -16,6 +16,7 @@ use super::{
     space::Reserve,
     tables::Tables,
     timeline::Timeline,
+    wipe::{self, Wiping},
 };
 use crate::{StoreError, embedded::cells::Cells, revise::apply};
 use bytes::BytesMut;
@@ -40,6 +41,7 @@ pub(super) struct Sequencer {
     pub(super) failure: Failure,
     pub(super) committing: Arc<Committing>,
     pub(super) commit_max: Duration,
+    pub(super) wiping: Arc<Wiping>,
     pub(super) to_committer: SyncSender<Batch>,
     pub(super) gathered: Gathered,
 }
@@ -56,6 +58,8 @@ pub(super) struct Gathered {
     /// The messages that were revised, and when they were before. Of one chat at most one.
     revised: Vec<(Arc<Message>, Option<Ts>)>,
     changes: Vec<Change>,
+    /// The first change that takes a text away, where nothing waited to be wiped before it.
+    wipe_due: Option<Ts>,
     done: Vec<Done>,
 }
 
@@ -154,6 +158,9 @@ impl Sequencer {
         self.gathered.changes.push(Change { ts, kind: Kind::Revised, chat: chat.clone(), seq });
         self.gathered.revised.push((message.clone(), stands.revision.as_ref().map(|revision| revision.ts)));
         self.gathered.marked.insert(chat, cell.clone());
+        if revise.change.takes_away() && self.wiping.note(ts) {
+            self.gathered.wipe_due = Some(ts);
+        }
         let kind = revise.change.kind();
         let what = What::Revised { message, kind, gone, cell, _turn: turn };
         self.gathered.done.push(Done { what, reply });
@@ -227,7 +234,7 @@ impl Gathered {
     /// in memory far longer than they do, and would keep them there.
     fn seal(self, tables: &Tables) -> Batch {
         let bytes = self.bytes.freeze();
-        let mut rows = tables.batch(self.messages.len() + self.marked.len() + 3 * self.revised.len() + 1);
+        let mut rows = tables.batch(self.messages.len() + self.marked.len() + 3 * self.revised.len() + 2);
         for (message, before) in &self.revised {
             revisions::put(message, *before, tables, &mut rows);
         }
@@ -246,6 +253,12 @@ impl Gathered {
         if let Some(place) = changes::encode(&self.changes, &mut bytes) {
             let bytes = bytes.freeze();
             rows.insert(&tables.changes, bytes.slice(place.key), bytes.slice(place.value));
+        }
+        if let Some(due) = self.wipe_due {
+            let mut bytes = BytesMut::new();
+            let place = wipe::encode(due, &mut bytes);
+            let bytes = bytes.freeze();
+            rows.insert(&tables.upkeep, bytes.slice(place.key), bytes.slice(place.value));
         }
         Batch { rows, done: self.done }
     }
@@ -293,6 +306,7 @@ mod tests {
             failure: failure.clone(),
             committing,
             commit_max: Duration::ZERO,
+            wiping: Arc::new(Wiping::new(None)),
             to_committer,
             gathered: Gathered::default(),
         };

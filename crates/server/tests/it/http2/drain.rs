@@ -85,3 +85,22 @@ async fn a_silent_client_is_asked_and_then_dropped() {
     frames.farewell().await;
     server.stop().await;
 }
+
+#[tokio::test]
+async fn where_there_is_no_room_an_idle_connection_leaves_and_one_with_a_stream_does_not() {
+    let certificate = Certificate::new();
+    let mut setup = Setup::memory().with(&certificate);
+    setup.life.connections_max = 2;
+    let server = setup.start().await;
+    let mut busy = Frames::open(&certificate, &server, &[]).await;
+    busy.write(get_frame(1, "/api/events?user=apple")).await;
+    assert_eq!(busy.until(HEADERS, 1).await.status(), 200);
+    let mut idle = Frames::open(&certificate, &server, &[]).await;
+    assert_eq!(idle.ask(1, "/ping").await, 200);
+    let mut newcomer = Frames::open(&certificate, &server, &[]).await;
+    idle.farewell().await;
+    assert_eq!(newcomer.ask(1, "/ping").await, 200);
+    assert_eq!(busy.ask(3, "/ping").await, 200);
+    drop((busy, newcomer));
+    server.stop().await;
+}
