@@ -15,6 +15,7 @@ mod framing;
 mod handshake;
 mod headers;
 mod http2;
+mod metrics;
 mod openapi;
 mod poll;
 mod proxies;
