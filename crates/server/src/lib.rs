@@ -9,6 +9,7 @@ pub mod hub;
 pub mod identity;
 pub mod lifecycle;
 pub mod metrics;
+pub mod request;
 pub mod scrape;
 pub mod service;
 mod sse;

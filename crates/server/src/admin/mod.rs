@@ -5,6 +5,7 @@
 
 mod backup;
 mod check;
+mod clock;
 mod export;
 mod keys;
 mod stream;
@@ -94,6 +95,7 @@ async fn answer(request: &Request<Incoming>, store: &Maintenance, app: &App) -> 
         (&Method::GET, "/backup") => backup::answer(request.uri().query().unwrap_or_default(), store).await,
         (&Method::GET, "/export") => export::answer(request.uri().query().unwrap_or_default(), store).await,
         (&Method::GET, "/check") => check::answer(store).await,
+        (&Method::POST, "/clock/confirm") => clock::confirm(store),
         (&Method::GET, "/metrics") => metrics(request, app).await,
         (&Method::GET, "/keys") => keys::list(app).await,
         (&Method::POST, "/keys") => keys::create(request.uri().query().unwrap_or_default(), app).await,

@@ -1,4 +1,5 @@
 use super::{Content, Reply};
+use crate::request::RequestId;
 use hyper::header::{
     CACHE_CONTROL, CONTENT_SECURITY_POLICY, HeaderName, HeaderValue, REFERRER_POLICY,
     STRICT_TRANSPORT_SECURITY, X_CONTENT_TYPE_OPTIONS,
@@ -32,4 +33,12 @@ pub(super) fn secure(reply: &mut Reply, transport_security: Option<&HeaderValue>
 /// What tells a browser to come to this host through TLS only, for a time (RFC 6797). It speaks of no other host.
 pub(super) fn transport_security(max_age: Duration) -> HeaderValue {
     HeaderValue::try_from(format!("max-age={}", max_age.as_secs())).expect("it is ASCII")
+}
+
+const X_REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
+
+/// Adds the request's id, that of a WebSocket's handshake too.
+pub(super) fn name(reply: &mut Reply, id: RequestId) {
+    let id = HeaderValue::try_from(id.to_string()).expect("hexadecimal digits");
+    reply.headers_mut().insert(X_REQUEST_ID, id);
 }

@@ -32,6 +32,7 @@ use crate::{
     hub::Identity,
     identity::{ApiKeys, Door},
     metrics::{Face, Machine, Metrics, Snapshot, Verb},
+    request::Ids,
     service::Service,
     ws,
 };
@@ -111,6 +112,7 @@ struct Shared {
     transport_security: Option<HeaderValue>,
     options: Options,
     leaving: AtomicBool,
+    ids: Ids,
 }
 
 impl App {
@@ -137,6 +139,7 @@ impl App {
                 transport_security,
                 options,
                 leaving: AtomicBool::new(false),
+                ids: Ids::default(),
             }),
         }
     }
@@ -212,22 +215,29 @@ impl App {
     pub async fn handle(&self, request: Request<Incoming>, lifeline: &Lifeline, connection: Peer) -> Reply {
         let (head, body) = request.into_parts();
         let peer = peer::find(&self.shared.options.forwarding, connection, &head.headers);
+        let request = self.shared.ids.begin(&head.headers, peer);
+        let mut reply = request.scope(self.serve(&head, body, lifeline, peer)).await;
+        headers::name(&mut reply, request.id);
+        reply
+    }
+
+    async fn serve(&self, head: &Parts, body: Incoming, lifeline: &Lifeline, peer: Peer) -> Reply {
         tracing::debug!(%peer, method = %head.method, path = head.uri.path(), "a request");
         let mut body = Inbound::new(body);
         lifeline.let_go();
         let start = Instant::now();
-        let answered = AssertUnwindSafe(self.answer(&head, &mut body, lifeline)).catch_unwind().await;
-        let answered = answered.unwrap_or_else(|panic| Err(after_panic(&head, &*panic)));
+        let answered = AssertUnwindSafe(self.answer(head, &mut body, lifeline)).catch_unwind().await;
+        let answered = answered.unwrap_or_else(|panic| Err(after_panic(head, &*panic)));
         let mut reply = answered.unwrap_or_else(|refusal| {
             self.metrics().error(refusal.code());
             refusal.into_reply()
         });
-        self.metrics().served(Face::Http, verb_of(&head), start.elapsed());
-        if !body.is_over(&head) {
+        self.metrics().served(Face::Http, verb_of(head), start.elapsed());
+        if !body.is_over(head) {
             reply.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
         }
         headers::secure(&mut reply, self.shared.transport_security.as_ref());
-        self.shared.cors.open(&head, &mut reply);
+        self.shared.cors.open(head, &mut reply);
         reply
     }
 
@@ -253,10 +263,15 @@ impl App {
         if let Ok(held) = self.shared.reply_bytes.clone().try_acquire_many_owned(length) {
             return (reply, Some(held));
         }
-        let mut refused =
-            Refusal::new(ProblemCode::Overloaded, "too many large replies wait for their clients")
-                .into_reply();
-        headers::secure(&mut refused, self.shared.transport_security.as_ref());
+        let refusal = Refusal::new(ProblemCode::Overloaded, "too many large replies wait for their clients");
+        self.metrics().error(refusal.code());
+        let mut refused = refusal.into_reply();
+        // What the reply says of the request, and to browsers, holds.
+        for (name, value) in reply.into_parts().0.headers {
+            if let Some(name) = name {
+                refused.headers_mut().entry(name).or_insert(value);
+            }
+        }
         (refused, None)
     }
 

@@ -4,6 +4,7 @@ use super::{Reply, content::Content};
 use crate::{
     hub::Close,
     identity::Unidentified,
+    request::Request,
     service::{Denied, ServiceError},
 };
 use bytes::Bytes;
@@ -83,7 +84,13 @@ impl Refusal {
     }
 
     /// Its status, and its problem document as JSON.
-    pub(crate) fn into_problem(self) -> (u16, Vec<u8>) {
+    pub(crate) fn into_problem(mut self) -> (u16, Vec<u8>) {
+        if let (ProblemCode::Internal | ProblemCode::OutcomeUnknown, Some(request)) =
+            (self.code, Request::current())
+        {
+            // What the log says of it is found by this.
+            self.problem.detail = format!("{} (request {})", self.problem.detail, request.id).into();
+        }
         tracing::debug!(code = self.code.as_str(), detail = &*self.problem.detail, "refused");
         (self.code.status(), self.problem.to_json())
     }
