@@ -26,9 +26,10 @@ mod send;
 pub use crate::ws::Session;
 pub use content::Content;
 pub use lifeline::Lifeline;
-pub(crate) use reply::Refusal;
+pub(crate) use reply::{Refusal, problem_code};
 
 use crate::{
+    audit::Audit,
     hub::Identity,
     identity::{ApiKeys, Door},
     metrics::{Face, Machine, Metrics, Snapshot, Verb},
@@ -55,7 +56,7 @@ use std::{
     any::Any,
     panic::AssertUnwindSafe,
     sync::{
-        Arc,
+        Arc, OnceLock,
         atomic::{AtomicBool, Ordering::Relaxed},
     },
     time::{Duration, Instant},
@@ -113,6 +114,7 @@ struct Shared {
     options: Options,
     leaving: AtomicBool,
     ids: Ids,
+    audit: OnceLock<Audit>,
 }
 
 impl App {
@@ -140,6 +142,7 @@ impl App {
                 options,
                 leaving: AtomicBool::new(false),
                 ids: Ids::default(),
+                audit: OnceLock::new(),
             }),
         }
     }
@@ -179,6 +182,17 @@ impl App {
     pub fn leave(&self) {
         self.shared.leaving.store(true, Relaxed);
         self.shared.service.leave();
+    }
+
+    /// Names the audit log. To be called once, before the first request.
+    pub fn audit_to(&self, audit: Audit) {
+        self.shared.service.audited_by(Arc::new(audit.clone()));
+        let _first_stays = self.shared.audit.set(audit);
+    }
+
+    /// The audit log; `None` where there is none.
+    pub fn audit(&self) -> Option<&Audit> {
+        self.shared.audit.get()
     }
 
     /// What is counted.
