@@ -5,6 +5,7 @@
 //!
 //! **Architecture invariant:** this room knows nothing of sockets, signals or settings; it answers one request at a time.
 
+mod block;
 mod body;
 mod content;
 mod cors;
@@ -38,7 +39,7 @@ use crate::{
     ws,
 };
 use body::Inbound;
-use chinwag_model::{KeyId, MarkerKind, Ts, limits::REPLY_UNCOUNTED_MAX_BYTES};
+use chinwag_model::{KeyId, MarkerKind, Ts, UserId, limits::REPLY_UNCOUNTED_MAX_BYTES};
 use chinwag_peer::{Forwarding, Peer};
 use chinwag_store::{Store, StoreError};
 use chinwag_wire::ProblemCode;
@@ -176,6 +177,11 @@ impl App {
         let revoked = keys.revoke(id, self.shared.service.now()).await;
         self.shared.service.end_sessions_of_key(id);
         revoked
+    }
+
+    /// Ends all sessions of a user; how many there were. For the operator, who is asked nothing.
+    pub fn end_sessions(&self, user: &UserId) -> usize {
+        self.shared.service.end_sessions_of(user)
     }
 
     /// From now on `/readyz` says that the server is going away, and every feed ends; everything else still works.
@@ -318,7 +324,13 @@ impl App {
             ("/api/unsend", &Method::POST) => revise::unsend(app, caller, head, body).await,
             ("/api/react", &Method::POST) => revise::react(app, caller, head, body).await,
             ("/api/typing", &Method::POST) => mark::typing(app, caller, head, body).await,
-            ("/api/presence", &Method::GET | &Method::HEAD) => presence::presence(app, caller, head, body),
+            ("/api/presence", &Method::GET | &Method::HEAD) => {
+                presence::presence(app, caller, head, body).await
+            }
+            ("/api/block", &Method::POST) => block::block(app, caller, head, body, true).await,
+            ("/api/unblock", &Method::POST) => block::block(app, caller, head, body, false).await,
+            ("/api/blocks", &Method::GET | &Method::HEAD) => block::blocks(app, caller, head, body).await,
+            ("/api/sessions/end", &Method::POST) => block::end_sessions(app, caller, head, body).await,
             ("/api/ticket", &Method::POST) => identify::ticket(app, identity, body).await,
             ("/api/events", &Method::GET) => feed::events(app, identity, head, body, lifeline),
             ("/api/poll", &Method::GET) => feed::poll(app, identity, head, body, lifeline).await,
@@ -336,11 +348,12 @@ impl App {
     fn methods(&self, path: &str) -> Option<&'static str> {
         match path {
             "/api/send" | "/api/read" | "/api/delivered" | "/api/edit" | "/api/unsend" | "/api/react"
-            | "/api/typing" | "/api/ticket" => Some("POST"),
-            "/api/pull" => Some("GET, HEAD, POST"),
-            "/api/chats" | "/api/presence" | "/openapi.json" | "/ping" | "/healthz" | "/readyz" => {
-                Some("GET, HEAD")
+            | "/api/typing" | "/api/block" | "/api/unblock" | "/api/sessions/end" | "/api/ticket" => {
+                Some("POST")
             }
+            "/api/pull" => Some("GET, HEAD, POST"),
+            "/api/chats" | "/api/presence" | "/api/blocks" | "/openapi.json" | "/ping" | "/healthz"
+            | "/readyz" => Some("GET, HEAD"),
             "/api/ws" | "/api/events" | "/api/poll" => Some("GET"),
             BENCH_NOOP if self.shared.options.bench_routes => Some("POST"),
             BENCH_ECHO if self.shared.options.bench_routes => Some("GET"),
@@ -400,7 +413,17 @@ fn after_panic(head: &Parts, panic: &(dyn Any + Send)) -> Refusal {
 
 /// Whether a request at a path may change what is stored, so that its outcome matters.
 fn changes(path: &str) -> bool {
-    matches!(path, "/api/send" | "/api/read" | "/api/delivered" | "/api/edit" | "/api/unsend" | "/api/react")
+    matches!(
+        path,
+        "/api/send"
+            | "/api/read"
+            | "/api/delivered"
+            | "/api/edit"
+            | "/api/unsend"
+            | "/api/react"
+            | "/api/block"
+            | "/api/unblock"
+    )
 }
 
 /// What a panic said.

@@ -4,6 +4,7 @@
 //! library share cannot hide. Nothing sleeps: a test waits for an event, under a watchdog that says for which.
 
 mod auth;
+mod blocks;
 mod bounds;
 mod clock;
 mod connection;
@@ -25,6 +26,7 @@ mod refusals;
 mod request_ids;
 mod send;
 mod server;
+mod sessions;
 mod socket;
 mod store;
 mod stream;
