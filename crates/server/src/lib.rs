@@ -15,5 +15,8 @@ pub mod request;
 pub mod scrape;
 pub mod service;
 mod sse;
+mod stream;
 pub mod telemetry;
+pub mod tls;
+pub mod torture;
 mod ws;

@@ -9,6 +9,9 @@ use std::{net::SocketAddr, path::PathBuf};
 #[expect(missing_docs, reason = "the reference says it, once")]
 pub struct Settings {
     pub listen: SocketAddr,
+    pub tls_cert_file: Option<String>,
+    pub tls_key_file: Option<String>,
+    pub hsts_max_age_s: u64,
     pub auth: Auth,
     pub allowed_hosts: Vec<String>,
     pub allowed_origins: Vec<String>,
@@ -39,6 +42,7 @@ pub struct Settings {
     pub chat_cache_mib: u64,
     pub inbox_cache_mib: u64,
     pub block_cache_mib: u64,
+    pub memtable_mib: u64,
     pub head_timeout_s: u64,
     pub idle_timeout_s: u64,
     pub body_timeout_s: u64,
@@ -112,6 +116,9 @@ impl Settings {
         };
         Self {
             listen,
+            tls_cert_file: words("tls_cert_file"),
+            tls_key_file: words("tls_key_file"),
+            hsts_max_age_s: number("hsts_max_age_s"),
             auth,
             allowed_hosts: list("allowed_hosts"),
             allowed_origins: list("allowed_origins"),
@@ -145,6 +152,7 @@ impl Settings {
             chat_cache_mib: number("chat_cache_mib"),
             inbox_cache_mib: number("inbox_cache_mib"),
             block_cache_mib: number("block_cache_mib"),
+            memtable_mib: number("memtable_mib"),
             head_timeout_s: number("head_timeout_s"),
             idle_timeout_s: number("idle_timeout_s"),
             body_timeout_s: number("body_timeout_s"),
