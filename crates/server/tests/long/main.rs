@@ -24,6 +24,7 @@ mod io_error;
 mod kill;
 mod ledger;
 mod load;
+mod net;
 mod random;
 mod readme;
 mod small_disk;
