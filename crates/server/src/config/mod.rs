@@ -24,6 +24,7 @@ use error::WrongKind;
 use std::{
     ffi::{OsStr, OsString},
     fmt,
+    net::SocketAddr,
     path::PathBuf,
 };
 use table::{SETTINGS, Setting, VARIABLE_PREFIX, nearest};
@@ -35,6 +36,11 @@ const CONFIG_VARIABLE: &str = "CHINWAG_CONFIG";
 pub const SERVER_VARIABLE: &str = "CHINWAG_SERVER";
 /// The variable that holds the token or API key of those commands.
 pub const TOKEN_VARIABLE: &str = "CHINWAG_TOKEN";
+
+/// The variable that names the file with the certificates that those commands trust.
+pub const CA_FILE_VARIABLE: &str = "CHINWAG_CA_FILE";
+/// What is set for the commands that are clients, and is no setting.
+const OF_CLIENTS: [&str; 3] = [SERVER_VARIABLE, TOKEN_VARIABLE, CA_FILE_VARIABLE];
 
 /// Where a value came from.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -147,16 +153,29 @@ impl Config {
         Settings::of(self)
     }
 
-    /// Whether a server may run so. Without authentication, listening beyond the own machine must be asked for in words.
+    /// Whether a server may run so. Without authentication, listening beyond the own machine must be asked for in words;
+    /// so must telling metrics there.
     ///
     /// # Errors
     /// [`ConfigError`] that says why not, and what to do.
     pub fn check_open(&self) -> Result<(), ConfigError> {
-        let (Value::Address(listen), origin) = self.value("listen") else { return Ok(()) };
-        if listen.ip().to_canonical().is_loopback() || self.value("auth").1 != Origin::Default {
-            return Ok(());
+        if let Some((listen, origin)) = self.reachable("listen")
+            && self.value("auth").1 == Origin::Default
+        {
+            return Err(Wrong::from(WrongKind::NotOpen { listen, origin }).into());
         }
-        Err(Wrong::from(WrongKind::NotOpen { listen: *listen, origin: origin.clone() }).into())
+        if let Some((listen, origin)) = self.reachable("metrics_listen")
+            && self.value("metrics_open").0 != Value::Switch(true)
+        {
+            return Err(Wrong::from(WrongKind::MetricsNotOpen { listen, origin }).into());
+        }
+        Ok(())
+    }
+
+    /// The address of a setting, where other machines can reach it.
+    fn reachable(&self, key: &str) -> Option<(SocketAddr, Origin)> {
+        let (Value::Address(address), origin) = self.value(key) else { return None };
+        (!address.ip().to_canonical().is_loopback()).then(|| (*address, origin.clone()))
     }
 
     fn value(&self, key: &str) -> &(Value, Origin) {
@@ -189,8 +208,7 @@ impl Environment {
                 found.config = Some(value.into());
             } else if let Some(setting) = names.iter().position(|known| known == name) {
                 found.given.push((setting, Raw::Word(value)));
-            } else if name != SERVER_VARIABLE && name != TOKEN_VARIABLE && !name.starts_with("CHINWAG_TEST_")
-            {
+            } else if !OF_CLIENTS.contains(&name) && !name.starts_with("CHINWAG_TEST_") {
                 found.warnings.push(unknown_variable(name, &value, &names));
             }
         }
@@ -204,7 +222,7 @@ fn unknown_variable(name: &str, value: &OsStr, names: &[String]) -> String {
     let of_kubernetes = name == "CHINWAG_PORT" && value.to_string_lossy().contains("://")
         || name.starts_with("CHINWAG_PORT_")
         || name.starts_with("CHINWAG_SERVICE_");
-    let known = names.iter().map(String::as_str).chain([CONFIG_VARIABLE, SERVER_VARIABLE, TOKEN_VARIABLE]);
+    let known = names.iter().map(String::as_str).chain([CONFIG_VARIABLE]).chain(OF_CLIENTS);
     let hint = match nearest(name, known) {
         _ if of_kubernetes => " (Kubernetes sets it for a Service named chinwag)".to_owned(),
         _ if name == "CHINWAG_PORT" => "; the port is part of CHINWAG_LISTEN".to_owned(),

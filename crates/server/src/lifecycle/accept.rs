@@ -1,14 +1,15 @@
 //! How connections come in.
 
 use super::{
-    Options, connection,
+    Options,
     crowd::Crowd,
+    greeting,
     peers::{Peers, Place},
     preface::Prefaces,
     shutdown::Stop,
     told::Told,
 };
-use crate::http::App;
+use crate::{http::App, tls::Tls};
 use chinwag_peer::Peer;
 use socket2::SockRef;
 use std::{convert::Infallible, io, net::SocketAddr, sync::Arc, time::Duration};
@@ -26,6 +27,8 @@ const LOOK_AGAIN: Duration = Duration::from_secs(1);
 
 pub(super) struct Acceptor<'a> {
     pub(super) listener: TcpListener,
+    /// Where connections come through TLS.
+    pub(super) tls: Option<Arc<Tls>>,
     pub(super) app: &'a App,
     pub(super) options: Arc<Options>,
     pub(super) slots: &'a Arc<Semaphore>,
@@ -100,9 +103,11 @@ impl Acceptor<'_> {
             return;
         }
         let (app, options) = (self.app.clone(), self.options.clone());
-        let (peers, prefaces) = (self.peers.clone(), self.prefaces.clone());
+        let (peers, prefaces, tls) = (self.peers.clone(), self.prefaces.clone(), self.tls.clone());
         let mut stop = self.stop.subscribe();
         let seat = Arc::new(self.crowd.seat());
+        app.metrics().accepted.count();
+        let open = app.metrics().connections.hold();
         tokio::spawn(async move {
             let leave = seat.clone();
             let served = async move {
@@ -112,7 +117,7 @@ impl Acceptor<'_> {
                     let named = prefaces.read(&mut stream, peer, options.head_timeout, &mut stop).await?;
                     (named, place(&peers, &app, named)?)
                 };
-                let takeover = connection::serve(stream, peer, seat, options, app, stop).await;
+                let takeover = greeting::serve(stream, peer, seat, tls, options, app, stop).await;
                 takeover.map(|takeover| (takeover, place))
             };
             let takeover = tokio::select! {
@@ -123,8 +128,8 @@ impl Acceptor<'_> {
             // Whoever has left HTTP waits for nothing, and is never asked to leave.
             drop(leave);
             if let Some((takeover, place)) = takeover {
-                // Both come back when the connection ends, whichever way.
-                let held = (slot, place);
+                // All come back when the connection ends, whichever way.
+                let held = (slot, place, open);
                 // In a task of its own, which is a fraction of this one.
                 tokio::spawn(async move {
                     takeover.serve().await;
@@ -137,7 +142,11 @@ impl Acceptor<'_> {
 
 /// A place for a connection of a peer. A proxy that is believed speaks for many, whom no bound of its own may shut out.
 fn place(peers: &Peers, app: &App, peer: Peer) -> Option<Place> {
-    if app.believes(&peer) { Some(Place::UNCOUNTED) } else { peers.place(peer) }
+    let place = if app.believes(&peer) { Some(Place::UNCOUNTED) } else { peers.place(peer) };
+    if place.is_none() {
+        app.metrics().refused.count();
+    }
+    place
 }
 
 /// Bytes that the kernel may hold unsent for a connection before it takes no more: so what waits for a slow client waits

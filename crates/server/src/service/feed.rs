@@ -4,7 +4,10 @@
 //! now; what the outbox holds of that time is dropped. So nothing is lost and nothing doubled at the seam.
 
 use super::{Act, Outgoing, Service, ServiceError};
-use crate::hub::{Close, Given, Identity, Lease, Session};
+use crate::{
+    hub::{Close, Given, Identity, Lease, Session},
+    metrics::{Counted, Ended, Face, Outcome},
+};
 use chinwag_model::{
     Epoch, Event, FeedId, Message, Ts, UserId,
     limits::{CATCH_UP_MAX_BYTES, CATCH_UP_MAX_TIME},
@@ -47,6 +50,7 @@ pub struct Feed {
     /// Whether `ready` was told.
     ready: bool,
     stage: Stage,
+    counted: Option<Counted>,
 }
 
 enum Stage {
@@ -81,25 +85,58 @@ impl Service {
     /// Opens a session and its feed, which ends with the caller's identity.
     ///
     /// # Errors
-    /// Those of [`super::permit`], and [`ServiceError::Leaving`].
+    /// Those of [`super::permit`], [`ServiceError::Leaving`] and [`ServiceError::TooManyWatched`].
     pub fn subscribe(&self, identity: Identity, subscribe: Subscribe) -> Result<Feed, ServiceError> {
         let Subscribe { user, since, watch } = subscribe;
         Self::permit(&identity.caller, Act::SeeOwn(&user))?;
         if !watch.is_empty() {
             Self::permit(&identity.caller, Act::SeeOthers)?;
         }
-        let session = self.shared.hub.open(identity, user, watch).ok_or(ServiceError::Leaving)?;
+        let session = self.shared.hub.open(identity, user, watch)?;
         let (service, following) = (self.clone(), session.follow());
-        let user = session.user().clone();
+        let (user, watch, learn) =
+            (session.user().clone(), session.watch().to_vec(), session.learn_silence());
         let asking = Box::pin(async move {
             following.await;
+            if !watch.is_empty() {
+                learn(
+                    service
+                        .shared
+                        .store
+                        .silent(user.clone(), watch)
+                        .await
+                        .map_err(|error| no_feed(&error))?,
+                );
+            }
             service.missed(user, since).await
         });
-        Ok(Feed { service: self.clone(), session, told: Ts(0), ready: false, stage: Stage::Asking(asking) })
+        Ok(Feed {
+            service: self.clone(),
+            session,
+            told: Ts(0),
+            ready: false,
+            stage: Stage::Asking(asking),
+            counted: None,
+        })
+    }
+
+    /// Finds out what a user missed.
+    async fn missed(self, user: UserId, since: Option<FeedId>) -> Result<Missed, Close> {
+        let (metrics, start) = (self.shared.metrics.clone(), Instant::now());
+        let missed = self.ask_what_was_missed(user, since).await;
+        if since.is_some() {
+            let outcome = match &missed {
+                Ok(Missed { recovered: true, .. }) => Outcome::Recovered,
+                Ok(_) => Outcome::NotRecovered,
+                Err(_) => Outcome::Refused,
+            };
+            metrics.catch_up(outcome, start.elapsed());
+        }
+        missed
     }
 
     /// Asks the store what a user missed; of another life of the store that can't be told.
-    async fn missed(self, user: UserId, since: Option<FeedId>) -> Result<Missed, Close> {
+    async fn ask_what_was_missed(self, user: UserId, since: Option<FeedId>) -> Result<Missed, Close> {
         let store = &self.shared.store;
         let epoch = store.epoch();
         let known = since.filter(|since| since.epoch == epoch).map(|since| since.ts);
@@ -110,18 +147,21 @@ impl Service {
             let turn = timeout(CATCH_UP_TURN_MAX, turn).await.map_err(|_| Close::Overloaded)?;
             held = Some(turn.expect("the semaphore is never closed"));
         }
-        let catch_up = store.catch_up(user, known).await.map_err(|error| {
-            if !matches!(error, StoreError::Busy { .. }) {
-                tracing::error!(%error, "a feed could not catch up");
-            }
-            Close::Overloaded
-        })?;
+        let catch_up = store.catch_up(user, known).await.map_err(|error| no_feed(&error))?;
         let recovered = since.is_none() || (known.is_some() && catch_up.events.is_some());
         let bytes = catch_up.events.iter().flatten().map(Event::weight).sum();
         // Holds only what it takes.
         held = held.and_then(|mut held| held.split(bytes));
         Ok(Missed { catch_up, recovered, held })
     }
+}
+
+/// What the store could not say ends the feed.
+fn no_feed(error: &StoreError) -> Close {
+    if !matches!(error, StoreError::Busy { .. }) {
+        tracing::error!(%error, "a feed could not catch up");
+    }
+    Close::Overloaded
 }
 
 impl Telling {
@@ -145,6 +185,19 @@ impl Feed {
     /// How long it may last; `None` in an open server.
     pub(crate) fn lease(&self) -> Option<&Arc<Lease>> {
         self.session.lease()
+    }
+
+    /// Counts it as one of a face, until it is dropped.
+    #[must_use]
+    pub(crate) fn counted_as(self, face: Face) -> Self {
+        Self { counted: Some(self.service.metrics().session(face)), ..self }
+    }
+
+    /// Says, for those who count, why it ends; the first reason stays.
+    pub(crate) fn ended(&mut self, why: Ended) {
+        if let Some(counted) = &mut self.counted {
+            counted.end(why);
+        }
     }
 
     /// The next event.

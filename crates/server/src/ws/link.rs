@@ -9,7 +9,12 @@ use super::{
     inbound::{Bounds, Inbound, Received},
     outbound::Outbound,
 };
-use crate::{deadline::poll_deadline, service::Feed};
+use crate::{
+    deadline::poll_deadline,
+    metrics::Ended,
+    service::Feed,
+    stream::{Passed, Stream},
+};
 use bytes::{Buf, Bytes};
 use std::{
     io,
@@ -20,7 +25,6 @@ use std::{
 };
 use tokio::{
     io::{AsyncRead, AsyncWrite, ReadBuf},
-    net::TcpStream,
     time::{Instant, Sleep},
 };
 
@@ -73,7 +77,7 @@ enum Awaits {
 }
 
 pub(super) struct Link {
-    stream: TcpStream,
+    stream: Stream,
     /// What was read and not yet looked at.
     unread: Bytes,
     inbound: Inbound,
@@ -105,13 +109,20 @@ impl Talk {
         Self::Feed { feed, verbs, verb: None }
     }
 
+    /// Says, for those who count, why it ends.
+    fn ended(&mut self, why: Ended) {
+        if let Self::Feed { feed, .. } = self {
+            feed.ended(why);
+        }
+    }
+
     fn is_busy(&self) -> bool {
         matches!(self, Self::Feed { verb: Some(_), .. })
     }
 }
 
 impl Link {
-    pub(super) fn new(stream: TcpStream, unread: Bytes, talk: Talk, bounds: Bounds, times: Times) -> Self {
+    pub(super) fn new(stream: Stream, unread: Bytes, talk: Talk, bounds: Bounds, times: Times) -> Self {
         Self {
             stream,
             // Empty, it could still keep the buffer that it was cut from.
@@ -186,19 +197,20 @@ impl Link {
     }
 
     fn write(&mut self, cx: &mut Context<'_>) -> Result<bool, Gone> {
-        match self.outbound.poll_write(&mut self.stream, cx)? {
-            Poll::Ready(bytes) => {
-                if self.blocked_since.take().is_some() {
-                    // What the client sent meanwhile may not have been read.
-                    self.heard = Instant::now();
-                }
-                Ok(bytes > 0)
-            }
-            Poll::Pending => {
-                self.blocked_since.get_or_insert_with(Instant::now);
-                Ok(false)
-            }
+        let written = self.outbound.poll_write(&mut self.stream, cx)?;
+        if self.outbound.is_empty() {
+            // What TLS has taken may not have left.
+            let _flushed = Pin::new(&mut self.stream).poll_flush(cx)?;
         }
+        let Passed { took, full } = self.stream.passed();
+        if (took || !full) && self.blocked_since.take().is_some() {
+            // What the client sent meanwhile may not have been read.
+            self.heard = Instant::now();
+        }
+        if full {
+            self.blocked_since.get_or_insert_with(Instant::now);
+        }
+        Ok(matches!(written, Poll::Ready(bytes) if bytes > 0))
     }
 
     /// Goes on with the request under way.
@@ -244,6 +256,7 @@ impl Link {
             (Received::Ping(payload), _) => self.outbound.push(Opcode::Pong, payload),
             (Received::Pong, _) => {}
             (Received::Close(code), _) => {
+                self.talk.ended(Ended::Client);
                 let payload = code.map(|code| Bytes::copy_from_slice(&code.to_be_bytes()));
                 self.outbound.push(Opcode::Close, payload.unwrap_or_default());
                 self.phase = Phase::Ending { until: Instant::now() + CLOSE_MAX, awaits: Awaits::Nothing };
@@ -296,6 +309,7 @@ impl Link {
 
     fn end(&mut self, end: End, awaits: Awaits) {
         tracing::debug!(?end, "ending a WebSocket");
+        self.talk.ended(Ended::Code(end.code()));
         self.outbound.push_close(end);
         self.phase = Phase::Ending { until: Instant::now() + CLOSE_MAX, awaits };
     }
@@ -305,8 +319,7 @@ impl Link {
         match awaits {
             Awaits::Nothing => {
                 // A failure means that the client is gone, which is as well.
-                let _shut = Pin::new(&mut self.stream).poll_shutdown(cx);
-                Err(Gone)
+                if Pin::new(&mut self.stream).poll_shutdown(cx).is_pending() { Ok(false) } else { Err(Gone) }
             }
             Awaits::Close => match self.poll_receive(cx)? {
                 Poll::Pending => Ok(false),

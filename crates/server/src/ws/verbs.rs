@@ -3,16 +3,21 @@ use crate::{
     http::{Refusal, why_panicked},
     hub::{Close, Identity, Lease},
     identity::Door,
+    metrics::{Face, Verb},
     service::Service,
 };
 use bytes::Bytes;
 use chinwag_model::{Caller, MarkerKind, Revise, Spelling};
 use chinwag_wire::{
-    MarkRequest, Op, ProblemCode, UpFrame, encode_auth, encode_inbox, encode_marked, encode_message,
-    encode_page, encode_presence, encode_reply,
+    BlockRequest, MarkRequest, Op, ProblemCode, UpFrame, encode_auth, encode_blocked, encode_blocks,
+    encode_ended, encode_inbox, encode_marked, encode_message, encode_page, encode_presence, encode_reply,
 };
 use futures_util::FutureExt;
-use std::{panic::AssertUnwindSafe, sync::Arc, time::Duration};
+use std::{
+    panic::AssertUnwindSafe,
+    sync::Arc,
+    time::{Duration, Instant},
+};
 
 /// What answers the requests of a WebSocket.
 #[derive(Clone)]
@@ -44,19 +49,31 @@ impl Done {
 impl Verbs {
     /// Answers one request with one frame. Neither a refusal nor a panic is an error of this function.
     pub(super) async fn answer(self, message: Message) -> Bytes {
-        let frame = match UpFrame::parse(&message.bytes) {
-            Ok(frame) => frame,
-            Err(bad) => return refused(bad.id, bad.invalid.into()),
+        let start = Instant::now();
+        let (verb, reply) = match UpFrame::parse(&message.bytes) {
+            Ok(frame) => (Verb::of_op(&frame.op), self.serve(frame).await),
+            Err(bad) => (Verb::Other, self.refused(bad.id, bad.invalid.into())),
         };
+        self.service.metrics().served(Face::WebSocket, verb, start.elapsed());
+        reply
+    }
+
+    async fn serve(&self, frame: UpFrame<'_>) -> Bytes {
         let (id, changes) = (frame.id, changes(&frame.op));
         match AssertUnwindSafe(self.perform(frame.op)).catch_unwind().await {
             Ok(Ok(done)) => encode_reply(Some(id), done.status, done.body.as_deref(), done.replayed).into(),
-            Ok(Err(refusal)) => refused(Some(id), refusal),
+            Ok(Err(refusal)) => self.refused(Some(id), refusal),
             Err(panic) => {
                 tracing::error!(why = why_panicked(&*panic), "a request of a WebSocket panicked");
-                refused(Some(id), Refusal::after_panic(changes))
+                self.refused(Some(id), Refusal::after_panic(changes))
             }
         }
+    }
+
+    fn refused(&self, id: Option<u64>, refusal: Refusal) -> Bytes {
+        self.service.metrics().error(refusal.code());
+        let (status, problem) = refusal.into_problem();
+        encode_reply(id, status, Some(&problem), false).into()
     }
 
     async fn perform(&self, op: Op<'_>) -> Result<Done, Refusal> {
@@ -86,11 +103,19 @@ impl Verbs {
             Op::React(request) => self.revise(caller, request.into_revise()?).await?,
             Op::Typing(request) => {
                 let (chat, by) = request.into_typing()?;
-                self.service.typing(caller, chat, by)?;
+                self.service.typing(caller, chat, by).await?;
                 Done { status: 204, body: None, replayed: false }
             }
             Op::Presence(request) => {
-                Done::ok(encode_presence(&self.service.presence(caller, &request.users)?))
+                Done::ok(encode_presence(&self.service.presence(caller, &request.users).await?))
+            }
+            Op::Block(request) => self.block(caller, request, true).await?,
+            Op::Unblock(request) => self.block(caller, request, false).await?,
+            Op::Blocks(request) => {
+                Done::ok(encode_blocks(&self.service.blocks(caller, request.into_query()?).await?))
+            }
+            Op::EndSessions(request) => {
+                Done::ok(encode_ended(self.service.end_sessions(caller, &request.into_user()?)?))
             }
             Op::Auth(request) => self.renew(caller, &request.token).await?,
         })
@@ -98,6 +123,10 @@ impl Verbs {
 
     async fn revise(&self, caller: &Caller, (revise, spelling): (Revise, Spelling)) -> Result<Done, Refusal> {
         Ok(Done::ok(encode_message(&*self.service.revise(caller, revise).await?, spelling)))
+    }
+
+    async fn block(&self, caller: &Caller, request: BlockRequest<'_>, on: bool) -> Result<Done, Refusal> {
+        Ok(Done::ok(encode_blocked(&self.service.block(caller, request.into_block(on)?).await?)))
     }
 
     /// On whose behalf the next request is, unless the session is over and only its end not yet told.
@@ -135,10 +164,15 @@ impl Verbs {
 
 /// Whether a request may have changed what is stored.
 fn changes(op: &Op<'_>) -> bool {
-    matches!(op, Op::Send(_) | Op::Read(_) | Op::Delivered(_) | Op::Edit(_) | Op::Unsend(_) | Op::React(_))
-}
-
-fn refused(id: Option<u64>, refusal: Refusal) -> Bytes {
-    let (status, problem) = refusal.into_problem();
-    encode_reply(id, status, Some(&problem), false).into()
+    matches!(
+        op,
+        Op::Send(_)
+            | Op::Read(_)
+            | Op::Delivered(_)
+            | Op::Edit(_)
+            | Op::Unsend(_)
+            | Op::React(_)
+            | Op::Block(_)
+            | Op::Unblock(_)
+    )
 }

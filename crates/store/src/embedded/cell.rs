@@ -12,7 +12,7 @@ use chinwag_model::{
 };
 use parking_lot::Mutex;
 use std::{
-    collections::{HashMap, VecDeque},
+    collections::{BTreeSet, HashMap, VecDeque},
     convert::Infallible,
     sync::{Arc, OnceLock},
 };
@@ -20,7 +20,7 @@ use tokio::sync::OwnedMutexGuard;
 use xxhash_rust::xxh3::Xxh3;
 
 /// Bytes that a chat takes in memory besides its messages and keys, its place in the cache among them, as measured.
-const CELL_BYTES: usize = 540;
+const CELL_BYTES: usize = 572;
 /// Bytes that a message takes here besides its own.
 const TAIL_MESSAGE_BYTES: usize = 32;
 /// Bytes that keys take before the first.
@@ -76,6 +76,8 @@ pub(super) struct Loaded {
     pub(super) standing: Standing,
     /// The unread messages that are unsent.
     pub(super) gone: Gone,
+    /// Since when either user blocks the other.
+    pub(super) blocked: [Option<Ts>; 2],
 }
 
 struct CellState {
@@ -88,6 +90,8 @@ struct CellState {
     tail_bytes: usize,
     /// The unread messages that are unsent, as of `assigned`.
     gone: Gone,
+    /// Since when either user blocks the other, also where that is still on its way to the disk.
+    blocked: [Option<Ts>; 2],
     /// `None` until the first send with a key.
     keys: Option<Keys>,
     /// Look for expired keys once there are this many.
@@ -137,6 +141,7 @@ impl ChatCell {
             tail: loaded.tail,
             tail_bytes,
             gone: loaded.gone,
+            blocked: loaded.blocked,
             keys: loaded.keys,
             prune_at: PRUNE_MIN_KEYS,
             told_weight: 0,
@@ -262,6 +267,26 @@ impl ChatCell {
         state.count_gone()
     }
 
+    /// Since when the user on a side blocks the other.
+    pub(super) fn blocks_since(&self, by: Side) -> Option<Ts> {
+        self.state.lock().blocked[by.index()]
+    }
+
+    /// Whether the peer blocks the user on a side.
+    pub(super) fn is_blocked(&self, side: Side) -> bool {
+        self.blocks_since(side.other()).is_some()
+    }
+
+    /// Whether either user blocks the other.
+    pub(super) fn is_silent(&self) -> bool {
+        self.state.lock().blocked.iter().any(Option::is_some)
+    }
+
+    /// Takes in that a user blocks the other, or does no longer. The writer alone calls this.
+    pub(super) fn block(&self, by: Side, since: Option<Ts>) {
+        self.state.lock().blocked[by.index()] = since;
+    }
+
     /// Waits for the turn to revise a message of this chat. Whoever has it sees what the one before did.
     pub(super) async fn turn_to_revise(&self) -> OwnedMutexGuard<()> {
         self.revising.get_or_init(Arc::default).clone().lock_owned().await
@@ -273,9 +298,14 @@ impl ChatCell {
     }
 
     /// Takes in that a message will be revised; reads show it once it is on disk. The writer alone calls this. Gives how
-    /// many of either user's unread messages are unsent then.
-    pub(super) fn revise(&self, message: &Message) -> [u64; 2] {
+    /// many of either user's unread messages are unsent then. `forget` is of its key, where that goes.
+    pub(super) fn revise(&self, message: &Message, forget: Option<KeyHash>) -> [u64; 2] {
         let mut state = self.state.lock();
+        if let (Some(keys), Some(forget)) = (&mut state.keys, forget)
+            && keys.get(&forget).is_some_and(|used| used.seq == message.seq)
+        {
+            keys.remove(&forget);
+        }
         let reader = message.sender.other().index();
         let unread = message.seq > state.assigned.standing.markers[reader].read.seq;
         if message.is_unsent() && unread && !message.chat.is_note_to_self() {
@@ -284,6 +314,23 @@ impl ChatCell {
         let gone = state.count_gone();
         state.assigned.revise(message.changed(), gone);
         gone
+    }
+
+    /// Takes in that a user's markers will be forgotten; `gone` are the peer's messages that are unsent. The writer alone
+    /// calls this. Gives how many of either user's unread messages are unsent then.
+    pub(super) fn forget(&self, side: Side, gone: BTreeSet<Seq>, ts: Ts) -> [u64; 2] {
+        let mut state = self.state.lock();
+        state.assigned.forget(side, ts);
+        state.gone[side.index()] = gone;
+        state.count_gone()
+    }
+
+    /// Says that a user's markers are forgotten on disk; gives the chat's head on disk.
+    pub(super) fn markers_are_forgotten(&self, side: Side, ts: Ts, gone: [u64; 2]) -> Head {
+        let mut state = self.state.lock();
+        state.durable.forget(side, ts);
+        state.durable.standing.peers_gone = gone;
+        state.durable
     }
 
     /// Says that a message is on disk as it was revised; gives the chat's head on disk.

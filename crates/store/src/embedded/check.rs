@@ -3,7 +3,7 @@
 mod derived;
 
 use super::{
-    Options,
+    Options, blocks,
     changes::{self, Kind},
     layout::{Layout, OpenError},
     migrate, reader, record,
@@ -11,7 +11,7 @@ use super::{
 };
 use chinwag_model::{Message, Seq, Ts};
 use derived::Derived;
-use std::path::Path;
+use std::{collections::BTreeMap, path::Path};
 use xxhash_rust::xxh3::xxh3_64;
 
 /// Problems past this many are counted, not told.
@@ -76,6 +76,7 @@ pub(super) fn check_view(view: &View, progress: &mut dyn FnMut(CheckProgress)) -
     let stored = check.messages(view, log_start, &mut derived);
     derived.finish(&mut check);
     let logged = check.changes(view);
+    check.blocks(view);
     if stored != logged {
         check.problem(format!(
             "the change log names {} messages, the store holds {} of its time{}",
@@ -192,9 +193,23 @@ impl Check<'_> {
         }
     }
 
+    fn blocks(&mut self, view: &View) {
+        for row in view.rows(Kept::Blocks) {
+            self.step();
+            let decoded = row
+                .into_inner()
+                .map_err(|error| error.to_string())
+                .and_then(|(key, value)| blocks::decode(&key, &value).map_err(Into::into));
+            if let Err(wrong) = decoded {
+                self.problem(format!("blocks: {wrong}"));
+            }
+        }
+    }
+
     fn changes(&mut self, view: &View) -> Set {
         let mut logged = Set::default();
         let mut last = Ts(0);
+        let mut missing = BTreeMap::new();
         for row in view.changes() {
             self.step();
             let decoded = row
@@ -232,14 +247,17 @@ impl Check<'_> {
                         let stands = reader::standing_of(&change.chat, row)
                             .map(|standing| standing.markers[side.index()].get(kind));
                         if !stands.is_ok_and(|marker| marker.seq >= change.seq && marker.ts >= change.ts) {
-                            self.problem(format!(
-                                "change log: a marker of {} came to {} and does not stand there",
-                                change.chat, change.seq.0
-                            ));
+                            // Unless it is forgotten later.
+                            missing.insert((change.chat, side), change.seq);
                         }
                     }
+                    Kind::Forgotten(side) => drop(missing.remove(&(change.chat, side))),
                 }
             }
+        }
+        for ((chat, _), seq) in missing {
+            let seq = seq.0;
+            self.problem(format!("change log: a marker of {chat} came to {seq} and does not stand there"));
         }
         logged
     }

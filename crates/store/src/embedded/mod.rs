@@ -4,17 +4,20 @@
 //! chat is hot, else from disk on a bounded set of blocking threads. Reading order: [`record`] and [`changes`] (what is
 //! stored), `head` (what a chat comes to), `life`, `layout`, `journal` and `migrate` (how it is opened), `cell` and `cells`, `users`
 //! (what is in memory), `queue`, `sequencer`, `committer`, `answer` (how it is written), `overlay` and `follower` (how
-//! inboxes are written, later), `wipe` and `scrub` (how what was taken back leaves the disk), `reader` and `feed` (how it is read), [`check()`] (how it is verified).
+//! inboxes are written, later), `wipe` and `scrub` (how what was taken back leaves the disk), `reader` and `feed` (how it is read), [`check()`] (how it is verified),
+//! `vitals` (how it does).
 
 mod answer;
 pub mod archive;
 pub mod backup;
+mod blocks;
 mod cell;
 mod cells;
 pub mod changes;
 mod check;
 mod codec;
 mod committer;
+mod erase;
 mod failure;
 mod feed;
 mod follower;
@@ -39,6 +42,7 @@ mod tables;
 mod timeline;
 mod trim;
 mod users;
+mod vitals;
 mod wipe;
 
 pub use check::{CheckProgress, CheckReport, check};
@@ -47,18 +51,24 @@ pub use layout::OpenError;
 pub use maintenance::Maintenance;
 pub use options::Options;
 
-use crate::{Appended, CatchUp, Outlet, Store, StoreError, StoreFuture, clock::ClockWatch};
+use crate::{
+    Appended, CatchUp, Outlet, Store, StoreError, StoreFuture,
+    clock::ClockWatch,
+    vitals::{Observer, Vitals},
+};
+use blocks::Blocks;
 use cell::{ChatCell, InMemory, KeyHash, is_repeat};
 use cells::Cells;
 use chinwag_model::{
-    Chat, Draft, Epoch, InboxPage, InboxQuery, Mark, Marked, Message, Page, PageQuery, Revise, Ts, UserId,
+    Block, Blocked, BlocksPage, BlocksQuery, Change, Chat, Draft, Epoch, InboxPage, InboxQuery, Mark, Marked,
+    Message, Page, PageQuery, Revise, Side, Ts, UserId,
 };
 use failure::Failure;
 use layout::Layout;
 use life::Threads;
 use overlay::Overlay;
 use parking_lot::Mutex;
-use queue::{Item, Order, Outcome, Queue, Reply};
+use queue::{Item, Order, Outcome, Queue, Reply, Revising};
 use reader::KeyHorizon;
 use space::Reserve;
 use std::{
@@ -91,11 +101,15 @@ struct Inner {
     queue: Arc<Queue>,
     cells: Arc<Cells>,
     users: Arc<Users>,
+    blocks: Arc<Blocks>,
     overlay: Arc<Overlay>,
     outlet: Arc<OnceLock<Arc<dyn Outlet>>>,
     /// The time up to which every read shows everything.
     horizon: Arc<AtomicU64>,
     reads: Arc<Semaphore>,
+    observer: Arc<OnceLock<Arc<dyn Observer>>>,
+    /// Held by whoever asks the disk how it does.
+    looking: Arc<tokio::sync::Mutex<()>>,
     tables: Tables,
     reserve: Arc<Reserve>,
     failure: Failure,
@@ -110,8 +124,8 @@ struct Inner {
 
 impl EmbeddedStore {
     /// Trusts the clock as it stands now, after a jump forward that held all expiry.
-    pub fn confirm_clock(&self) {
-        self.inner.watch.confirm();
+    pub fn confirm_clock(&self) -> bool {
+        self.inner.watch.confirm()
     }
 
     async fn append_draft(&self, draft: Draft) -> Result<Appended, StoreError> {
@@ -137,7 +151,9 @@ impl EmbeddedStore {
                     Err(StoreError::KeyReused)
                 }
             }
-            Outcome::Marked(_) | Outcome::Revised(_) => unreachable!("a send is answered as one"),
+            Outcome::Marked(_) | Outcome::Revised(_) | Outcome::Forgotten(_) | Outcome::Blocked(_) => {
+                unreachable!("a send is answered as one")
+            }
         }
     }
 
@@ -163,7 +179,16 @@ impl EmbeddedStore {
             None => Arc::new(inner.read(move |tables| reader::message(tables, &chat, seq)).await?),
         };
         let (reply, answer) = Reply::new(permit);
-        inner.queue.push(Item { order: Order::Revise { revise, stands, turn }, cell, reply });
+        let forget = if let (Change::Erase { .. }, Some(key)) = (&revise.change, &stands.key) {
+            Some(KeyHash::of(inner.seed, stands.sender, key))
+        } else {
+            None
+        };
+        inner.queue.push(Item {
+            order: Order::Revise(Revising { revise, stands, forget, turn }),
+            cell,
+            reply,
+        });
         match answer.await.unwrap_or_else(writer_has_ended)? {
             Outcome::Revised(message) => Ok(message),
             _ => unreachable!("a revision is answered as one"),
@@ -250,8 +275,24 @@ impl Store for EmbeddedStore {
         Box::pin(self.revise_message(revise))
     }
 
+    fn forget(&self, chat: Chat, side: Side) -> StoreFuture<'_, bool> {
+        Box::pin(self.forget_markers(chat, side))
+    }
+
     fn mark(&self, mark: Mark) -> StoreFuture<'_, Marked> {
         Box::pin(self.move_marker(mark))
+    }
+
+    fn block(&self, block: Block) -> StoreFuture<'_, Blocked> {
+        Box::pin(self.put_block(block))
+    }
+
+    fn blocks(&self, query: BlocksQuery) -> StoreFuture<'_, BlocksPage> {
+        Box::pin(self.read_blocks(query))
+    }
+
+    fn silent(&self, user: UserId, peers: Vec<UserId>) -> StoreFuture<'_, Vec<bool>> {
+        Box::pin(self.read_silent(user, peers))
     }
 
     fn inbox(&self, query: InboxQuery) -> StoreFuture<'_, InboxPage> {
@@ -266,6 +307,16 @@ impl Store for EmbeddedStore {
         if self.inner.outlet.set(outlet).is_err() {
             tracing::error!("the store has an outlet already, and keeps it");
         }
+    }
+
+    fn observe(&self, observer: Arc<dyn Observer>) {
+        if self.inner.observer.set(observer).is_err() {
+            tracing::error!("the store has an observer already, and keeps it");
+        }
+    }
+
+    fn vitals(&self) -> Pin<Box<dyn Future<Output = Vitals> + Send + '_>> {
+        Box::pin(self.take_vitals())
     }
 
     fn epoch(&self) -> Epoch {

@@ -158,17 +158,20 @@ struct Pace {
 
 impl<W: Write> Taking<'_, W> {
     fn everything(&mut self, view: &View) -> Result<(), BackupError> {
-        for table in Kept::ALL {
-            for row in view.rows(table) {
-                let (key, value) = row.into_inner().map_err(|error| engine(&error))?;
-                self.row(table, &key, &value)?;
-            }
+        Kept::ALL.into_iter().try_for_each(|table| self.all(view, table))
+    }
+
+    fn all(&mut self, view: &View, table: Kept) -> Result<(), BackupError> {
+        for row in view.rows(table) {
+            let (key, value) = row.into_inner().map_err(|error| engine(&error))?;
+            self.row(table, &key, &value)?;
         }
         Ok(())
     }
 
     /// The rows of the change log after a time, each after the rows that it names as they now stand. A row is written for
-    /// the last of its changes only, so once.
+    /// the last of its changes only, so once. Then all blocks, which the log does not name: they are few and small, and take
+    /// the place of those of the backup before.
     fn changed_since(&mut self, view: &View, since: Ts) -> Result<(), BackupError> {
         for row in view.changes_after(since) {
             let (key, value) = row.into_inner().map_err(|error| engine(&error))?;
@@ -177,20 +180,24 @@ impl<W: Write> Taking<'_, W> {
             }
             self.row(Kept::Changes, &key, &value)?;
         }
-        Ok(())
+        self.all(view, Kept::Blocks)
     }
 
     fn changed(&mut self, view: &View, change: &Change) -> Result<(), BackupError> {
         let (table, key) = match change.kind {
             Kind::Message | Kind::Revised => (Kept::Messages, record::key(&change.chat, change.seq)),
-            Kind::Marker(..) => (Kept::Markers, change.chat.as_str().as_bytes().to_vec()),
+            Kind::Marker(..) | Kind::Forgotten(_) => {
+                (Kept::Markers, change.chat.as_str().as_bytes().to_vec())
+            }
         };
         let Some(value) = view.get(table, &key).map_err(|error| engine(&error))? else { return Ok(()) };
         let changed = match change.kind {
             Kind::Message | Kind::Revised => {
                 record::decode(Some(&change.chat), &key, &value).map(|message| message.changed())
             }
-            Kind::Marker(..) => decode_standing(&key, &value).map(|standing| standing.moved()),
+            Kind::Marker(..) | Kind::Forgotten(_) => {
+                decode_standing(&key, &value).map(|standing| standing.moved())
+            }
         };
         let changed =
             changed.map_err(|wrong| BackupError::Store(format!("chat {}: {wrong}", change.chat)))?;
@@ -200,7 +207,7 @@ impl<W: Write> Taking<'_, W> {
         // What a revision does to the counts stands beside the markers.
         match change.kind {
             Kind::Revised => self.standing(view, change),
-            Kind::Message | Kind::Marker(..) => Ok(()),
+            Kind::Message | Kind::Marker(..) | Kind::Forgotten(_) => Ok(()),
         }
     }
 
