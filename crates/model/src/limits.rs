@@ -66,6 +66,10 @@ pub const WIPE_AFTER_MAX: Duration = Duration::from_hours(30 * 24);
 pub const EMOJI_MAX_BYTES: usize = 64;
 /// Reactions of one user to one message.
 pub const REACTIONS_MAX: usize = 20;
+/// Users whom all sessions together may watch.
+pub const WATCHES_MAX_USERS: usize = 1_000_000;
+/// Users whom one user may block.
+pub const BLOCKS_MAX_USERS: usize = 10_000;
 
 const _: () = assert!(CATCH_UP_MAX_BYTES <= CATCH_UPS_MAX_BYTES);
 const _: () = assert!(TEXT_DEFAULT_MAX_BYTES <= TEXT_HARD_MAX_BYTES);

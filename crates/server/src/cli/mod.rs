@@ -5,6 +5,7 @@
 mod admin;
 mod backup;
 mod bench;
+mod block;
 mod chat;
 mod check;
 mod config;
@@ -74,6 +75,12 @@ enum Command {
     Unsend(revise::UnsendArgs),
     /// React to a message, or take a reaction back.
     React(revise::ReactArgs),
+    /// Block a user.
+    Block(block::BlockArgs),
+    /// Block a user no longer.
+    Unblock(block::UnblockArgs),
+    /// List whom a user blocks.
+    Blocks(block::BlocksArgs),
     /// Talk in a chat, in the terminal.
     Chat(chat::ChatArgs),
     /// Follow the feed of a user.
@@ -92,7 +99,7 @@ enum Command {
     Key(key::KeyArgs),
     /// Make a token for trials.
     Token(token::TokenArgs),
-    /// Work on what the store holds of one user.
+    /// Work on what the store holds of one user, or on the user's sessions.
     User(user::UserArgs),
     /// Measure a server, and verify what it stored.
     Bench(bench::BenchArgs),
@@ -210,6 +217,9 @@ pub async fn run() -> ExitCode {
         Command::Edit(args) => revise::edit(args).await,
         Command::Unsend(args) => revise::unsend(args).await,
         Command::React(args) => revise::react(args).await,
+        Command::Block(args) => block::block(args).await,
+        Command::Unblock(args) => block::unblock(args).await,
+        Command::Blocks(args) => block::blocks(args).await,
         Command::Chat(args) => chat::run(args).await,
         Command::Tail(args) => tail::run(args).await,
         Command::Check(args) => check::run(&args).await,

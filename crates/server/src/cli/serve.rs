@@ -12,7 +12,7 @@ use crate::{
     telemetry,
 };
 use chinwag_bus::LocalBus;
-use chinwag_model::SystemClock;
+use chinwag_model::{SystemClock, limits::WATCHES_MAX_USERS};
 use chinwag_store::embedded::{self, EmbeddedStore, OpenError};
 use std::{
     io::{self, ErrorKind},
@@ -225,6 +225,8 @@ fn hub_options(settings: &Settings) -> hub::Options {
     hub::Options {
         sessions_per_user_max: settings.sessions_per_user_max,
         presence_grace: Duration::from_secs(settings.presence_grace_s),
+        outboxes_max_bytes: mib(settings.outboxes_max_mib),
+        watches_max_users: WATCHES_MAX_USERS,
     }
 }
 

@@ -46,6 +46,7 @@ pub(crate) const SETTINGS: &[Setting] = &[
     of("peer_connections_max", number(0, 1_000_000)),
     of("sessions_per_user_max", number(1, 10_000)),
     of("bodies_max_mib", number(1, 1 << 20)),
+    of("outboxes_max_mib", number(1, 1 << 20)),
     of("queue_max_messages", number(1, 1_000_000)),
     of("queue_max_mib", number(1, 1 << 20)),
     of("chat_cache_mib", number(1, 1 << 20)),

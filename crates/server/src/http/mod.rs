@@ -5,6 +5,7 @@
 //!
 //! **Architecture invariant:** this room knows nothing of sockets, signals or settings; it answers one request at a time.
 
+mod block;
 mod body;
 mod content;
 mod cors;
@@ -36,7 +37,7 @@ use crate::{
     ws,
 };
 use body::Inbound;
-use chinwag_model::{KeyId, MarkerKind, Ts};
+use chinwag_model::{KeyId, MarkerKind, Ts, UserId};
 use chinwag_peer::{Forwarding, Peer};
 use chinwag_store::{Store, StoreError};
 use chinwag_wire::ProblemCode;
@@ -161,6 +162,11 @@ impl App {
         revoked
     }
 
+    /// Ends all sessions of a user; how many there were. For the operator, who is asked nothing.
+    pub fn end_sessions(&self, user: &UserId) -> usize {
+        self.shared.service.end_sessions_of(user)
+    }
+
     /// From now on `/readyz` says that the server is going away, and every feed ends; everything else still works.
     pub fn leave(&self) {
         self.shared.leaving.store(true, Relaxed);
@@ -249,7 +255,13 @@ impl App {
             ("/api/unsend", &Method::POST) => revise::unsend(app, caller, head, body).await,
             ("/api/react", &Method::POST) => revise::react(app, caller, head, body).await,
             ("/api/typing", &Method::POST) => mark::typing(app, caller, head, body).await,
-            ("/api/presence", &Method::GET | &Method::HEAD) => presence::presence(app, caller, head, body),
+            ("/api/presence", &Method::GET | &Method::HEAD) => {
+                presence::presence(app, caller, head, body).await
+            }
+            ("/api/block", &Method::POST) => block::block(app, caller, head, body, true).await,
+            ("/api/unblock", &Method::POST) => block::block(app, caller, head, body, false).await,
+            ("/api/blocks", &Method::GET | &Method::HEAD) => block::blocks(app, caller, head, body).await,
+            ("/api/sessions/end", &Method::POST) => block::end_sessions(app, caller, head, body).await,
             ("/api/ticket", &Method::POST) => identify::ticket(app, identity, body).await,
             ("/api/events", &Method::GET) => feed::events(app, identity, head, body, lifeline),
             ("/api/poll", &Method::GET) => feed::poll(app, identity, head, body, lifeline).await,
@@ -267,11 +279,12 @@ impl App {
     fn methods(&self, path: &str) -> Option<&'static str> {
         match path {
             "/api/send" | "/api/read" | "/api/delivered" | "/api/edit" | "/api/unsend" | "/api/react"
-            | "/api/typing" | "/api/ticket" => Some("POST"),
-            "/api/pull" => Some("GET, HEAD, POST"),
-            "/api/chats" | "/api/presence" | "/openapi.json" | "/ping" | "/healthz" | "/readyz" => {
-                Some("GET, HEAD")
+            | "/api/typing" | "/api/block" | "/api/unblock" | "/api/sessions/end" | "/api/ticket" => {
+                Some("POST")
             }
+            "/api/pull" => Some("GET, HEAD, POST"),
+            "/api/chats" | "/api/presence" | "/api/blocks" | "/openapi.json" | "/ping" | "/healthz"
+            | "/readyz" => Some("GET, HEAD"),
             "/api/ws" | "/api/events" | "/api/poll" => Some("GET"),
             BENCH_NOOP if self.shared.options.bench_routes => Some("POST"),
             BENCH_ECHO if self.shared.options.bench_routes => Some("GET"),
@@ -328,7 +341,14 @@ fn after_panic(head: &Parts, panic: &(dyn Any + Send)) -> Refusal {
     tracing::error!(method = %head.method, path, why = why_panicked(panic), "a handler panicked");
     Refusal::after_panic(matches!(
         path,
-        "/api/send" | "/api/read" | "/api/delivered" | "/api/edit" | "/api/unsend" | "/api/react"
+        "/api/send"
+            | "/api/read"
+            | "/api/delivered"
+            | "/api/edit"
+            | "/api/unsend"
+            | "/api/react"
+            | "/api/block"
+            | "/api/unblock"
     ))
 }
 

@@ -125,6 +125,9 @@ impl From<ServiceError> for Refusal {
         match error {
             ServiceError::Denied(denied) => denied.into(),
             ServiceError::Leaving => Self::new(ProblemCode::Unavailable, "the server is shutting down"),
+            ServiceError::TooManyWatched => {
+                Self::new(ProblemCode::Overloaded, "too many users are watched already; come back later")
+            }
             ServiceError::Store(error) => error.into(),
         }
     }
@@ -134,7 +137,7 @@ impl From<Denied> for Refusal {
     fn from(denied: Denied) -> Self {
         let code = match denied {
             Denied::NotAMember => ProblemCode::NotAMember,
-            Denied::OtherUser | Denied::OthersOwn | Denied::Scope => ProblemCode::NotAllowed,
+            _ => ProblemCode::NotAllowed,
         };
         Self::new(code, denied.to_string())
     }
@@ -159,6 +162,7 @@ impl From<Close> for Refusal {
             Close::Expired => ProblemCode::TokenExpired,
             Close::Revoked => ProblemCode::TokenInvalid,
             Close::Replaced => ProblemCode::Replaced,
+            Close::Ended => ProblemCode::SessionEnded,
             Close::Restart | Close::Overloaded | Close::FellBehind => ProblemCode::Overloaded,
         };
         Self::new(code, why.reason())
@@ -199,6 +203,11 @@ impl From<StoreError> for Refusal {
             StoreError::TooLate => {
                 Self::new(ProblemCode::TooLate, "the message is too old to be edited or unsent")
             }
+            StoreError::Blocked => Self::new(ProblemCode::Blocked, "the peer takes nothing from this user"),
+            StoreError::TooManyBlocks => Self::new(
+                ProblemCode::TooManyBlocks,
+                format!("a user blocks at most {} users", chinwag_model::limits::BLOCKS_MAX_USERS),
+            ),
             StoreError::TooManyReactions => Self::new(
                 ProblemCode::TooManyReactions,
                 format!("a user has at most {} reactions to a message", chinwag_model::limits::REACTIONS_MAX),

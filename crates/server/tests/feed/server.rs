@@ -34,7 +34,12 @@ pub(crate) struct Server {
 
 impl Setup {
     pub(crate) fn on(store: Arc<dyn Store>, clock: Arc<dyn Clock>) -> Self {
-        let hub = hub::Options { sessions_per_user_max: 32, presence_grace: Duration::from_mins(10) };
+        let hub = hub::Options {
+            sessions_per_user_max: 32,
+            presence_grace: Duration::from_mins(10),
+            outboxes_max_bytes: 256 << 20,
+            watches_max_users: 1_000_000,
+        };
         Self { store, hub, clock }
     }
 

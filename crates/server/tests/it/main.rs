@@ -4,6 +4,7 @@
 //! library share cannot hide. Nothing sleeps: a test waits for an event, under a watchdog that says for which.
 
 mod auth;
+mod blocks;
 mod bounds;
 mod connection;
 mod cors;
@@ -22,6 +23,7 @@ mod pull;
 mod refusals;
 mod send;
 mod server;
+mod sessions;
 mod socket;
 mod store;
 mod stream;

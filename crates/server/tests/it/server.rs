@@ -52,7 +52,12 @@ impl Setup {
         const LONG: Duration = Duration::from_mins(10);
         Self {
             store,
-            hub: hub::Options { sessions_per_user_max: 32, presence_grace: LONG },
+            hub: hub::Options {
+                sessions_per_user_max: 32,
+                presence_grace: LONG,
+                outboxes_max_bytes: 256 << 20,
+                watches_max_users: 1_000_000,
+            },
             http: http::Options {
                 text_max_bytes: TEXT_DEFAULT_MAX_BYTES,
                 revise_window: std::time::Duration::from_hours(1),
