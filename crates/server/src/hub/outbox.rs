@@ -163,7 +163,7 @@ impl Outbox {
 
     /// How many events wait, and their bytes.
     pub(super) fn waiting(&self) -> (usize, usize) {
-        let state = self.0.lock();
+        let state = self.lock();
         (state.waiting.len(), state.waiting_bytes)
     }
 
