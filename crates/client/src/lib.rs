@@ -48,4 +48,4 @@ pub use retry::Retry;
 pub use send::{SendBuilder, Sent, random_key};
 pub use subscription::{Subscription, Update};
 pub use token::{TokenFuture, Tokens};
-pub use verbs::{Blocked, BlockedPeer, Blocks, Marked, Presence};
+pub use verbs::{Blocked, BlockedPeer, Blocks, Erased, Marked, Presence};

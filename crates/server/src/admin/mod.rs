@@ -5,6 +5,7 @@
 
 mod backup;
 mod check;
+mod erase;
 mod export;
 mod keys;
 mod sessions;
@@ -99,6 +100,7 @@ async fn answer(request: &Request<Incoming>, store: &Maintenance, app: &App) -> 
         (&Method::GET, "/keys") => keys::list(app).await,
         (&Method::POST, "/keys") => keys::create(request.uri().query().unwrap_or_default(), app).await,
         (&Method::POST, "/keys/revoke") => keys::revoke(request.uri().query().unwrap_or_default(), app).await,
+        (&Method::POST, "/erase") => erase::answer(request.uri().query().unwrap_or_default(), app).await,
         (&Method::POST, "/sessions/end") => sessions::end(request.uri().query().unwrap_or_default(), app),
         _ => text(StatusCode::NOT_FOUND, "there is no such verb"),
     }

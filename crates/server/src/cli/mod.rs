@@ -10,6 +10,7 @@ mod chat;
 mod check;
 mod config;
 mod door;
+mod erase;
 mod export;
 mod file;
 mod health;

@@ -189,6 +189,11 @@ impl Hub {
         Ok(session)
     }
 
+    /// Forgets when a user was last seen.
+    pub fn forget(&self, user: &UserId) {
+        self.last_seen.forget(user);
+    }
+
     /// Ends all sessions of a user; how many there were.
     pub fn end(&self, user: &UserId) -> usize {
         let shard = self.shard(user.as_str()).lock();

@@ -31,6 +31,10 @@ impl LastSeen {
         self.0.insert(user.clone(), at);
     }
 
+    pub(super) fn forget(&self, user: &UserId) {
+        self.0.remove(user);
+    }
+
     pub(super) fn get(&self, user: &UserId) -> Option<Ts> {
         self.0.get(user)
     }

@@ -5,11 +5,13 @@
 //! anything is looked up: no face decides who may do what.
 
 mod access;
+mod erase;
 mod error;
 mod feed;
 mod verbs;
 
 pub use access::{Act, Denied, permit};
+pub use erase::erase;
 pub use error::ServiceError;
 pub use feed::{Feed, Subscribe};
 

@@ -1,5 +1,6 @@
 //! Who may do what, and how long: a guarded server through its front door.
 
+mod erase;
 mod expiry;
 mod keys;
 mod table;
