@@ -150,8 +150,8 @@ impl MemoryStore {
     }
 
     /// Trusts the clock as it stands now, after a jump forward that held all expiry.
-    pub fn confirm_clock(&self) {
-        self.watch.confirm();
+    pub fn confirm_clock(&self) -> bool {
+        self.watch.confirm()
     }
 
     fn append_now(&self, draft: Draft) -> Result<Appended, StoreError> {

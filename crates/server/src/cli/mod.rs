@@ -8,6 +8,7 @@ mod bench;
 mod block;
 mod chat;
 mod check;
+mod clock;
 mod config;
 mod door;
 mod erase;
@@ -96,6 +97,8 @@ enum Command {
     Export(export::ExportArgs),
     /// Take history in: an export, or a plain table.
     Import(import::ImportArgs),
+    /// Say that a clock that jumped ahead is right.
+    Clock(clock::ClockArgs),
     /// Make, list and revoke API keys.
     Key(key::KeyArgs),
     /// Make a token for trials.
@@ -228,6 +231,7 @@ pub async fn run() -> ExitCode {
         Command::Restore(args) => restore::run(&args),
         Command::Export(args) => export::run(&args).await,
         Command::Import(args) => import::run(&args),
+        Command::Clock(args) => clock::run(args).await,
         Command::Key(args) => key::run(args).await,
         Command::Token(args) => token::run(&args),
         Command::User(args) => user::run(&args).await,

@@ -24,11 +24,22 @@ impl Service {
         user: &UserId,
         only_count: bool,
     ) -> Result<Erased, ServiceError> {
-        Self::permit(caller, Act::Over(user))?;
-        if *caller == Caller::Anyone {
-            return Err(Denied::Administrators.into());
+        if only_count {
+            Self::may_erase(caller, user)?;
+            return Ok(self.erase_for_operator(user, true).await?);
         }
-        Ok(self.erase_for_operator(user, only_count).await?)
+        let watched = self.watch_over(caller, "erase", user);
+        let erased = match Self::may_erase(caller, user) {
+            Ok(()) => self.erase_for_operator(user, false).await.map_err(ServiceError::from),
+            Err(denied) => Err(denied),
+        };
+        watched.end(&erased, |_| None);
+        erased
+    }
+
+    fn may_erase(caller: &Caller, user: &UserId) -> Result<(), ServiceError> {
+        Self::permit(caller, Act::Over(user))?;
+        if *caller == Caller::Anyone { Err(Denied::Administrators.into()) } else { Ok(()) }
     }
 
     /// The same for the operator, who is asked nothing.

@@ -5,12 +5,14 @@
 //! anything is looked up: no face decides who may do what.
 
 mod access;
+mod audit;
 mod erase;
 mod error;
 mod feed;
 mod verbs;
 
 pub use access::{Act, Denied, permit};
+pub use audit::{Asked, Auditor};
 pub use erase::erase;
 pub use error::ServiceError;
 pub use feed::{Feed, Subscribe};
@@ -22,7 +24,7 @@ use crate::{
 use chinwag_bus::Bus;
 use chinwag_model::{Clock, Event, KeyId, Ts, UserId, limits::CATCH_UPS_MAX_BYTES};
 use chinwag_store::{Outlet, Store};
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use tokio::sync::Semaphore;
 
 /// The service. Clones share it.
@@ -35,6 +37,7 @@ struct Shared {
     store: Arc<dyn Store>,
     hub: Arc<Hub>,
     metrics: Arc<Metrics>,
+    auditor: OnceLock<Arc<dyn Auditor>>,
     /// One permit a byte of what feeds that catch up may hold.
     catch_up_bytes: Arc<Semaphore>,
 }
@@ -52,7 +55,7 @@ impl Service {
         let metrics = Arc::<Metrics>::default();
         store.observe(metrics.clone());
         let catch_up_bytes = Arc::new(Semaphore::new(CATCH_UPS_MAX_BYTES));
-        Self { shared: Arc::new(Shared { store, hub, metrics, catch_up_bytes }) }
+        Self { shared: Arc::new(Shared { store, hub, metrics, auditor: OnceLock::new(), catch_up_bytes }) }
     }
 
     /// The store that it stands on.

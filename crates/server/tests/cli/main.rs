@@ -10,6 +10,7 @@ mod erase;
 mod formats;
 mod help;
 mod history;
+mod log;
 mod metrics;
 mod operations;
 mod process;

@@ -6,6 +6,7 @@
 mod auth;
 mod blocks;
 mod bounds;
+mod clock;
 mod connection;
 mod cors;
 mod end;
@@ -21,6 +22,7 @@ mod poll;
 mod proxies;
 mod pull;
 mod refusals;
+mod request_ids;
 mod send;
 mod server;
 mod sessions;

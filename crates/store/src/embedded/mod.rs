@@ -124,8 +124,8 @@ struct Inner {
 
 impl EmbeddedStore {
     /// Trusts the clock as it stands now, after a jump forward that held all expiry.
-    pub fn confirm_clock(&self) {
-        self.inner.watch.confirm();
+    pub fn confirm_clock(&self) -> bool {
+        self.inner.watch.confirm()
     }
 
     async fn append_draft(&self, draft: Draft) -> Result<Appended, StoreError> {
