@@ -117,3 +117,18 @@ pub(super) async fn tell(hub: Weak<Hub>, news: News) {
         hub.tell(item);
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn who_is_forgotten_was_never_seen() {
+        let seen = LastSeen::default();
+        let user = |name| UserId::parse("user", name).expect("a name");
+        seen.put(&user("apple"), Ts(1));
+        seen.put(&user("banana"), Ts(2));
+        seen.forget(&user("apple"));
+        assert_eq!((seen.get(&user("apple")), seen.get(&user("banana"))), (None, Some(Ts(2))));
+    }
+}

@@ -68,27 +68,6 @@ async fn an_administrators_key_erases_a_user_and_the_peer_hears_of_it() {
     guarded.server.stop_with(of_banana).await;
 }
 
-/// When the user was last seen is forgotten with the rest.
-#[tokio::test]
-async fn an_erased_user_was_never_seen() {
-    let guarded = Guarded::start().await;
-    let key = bearer(&guarded.key(Scope::Admin).await);
-    let seen = async || {
-        let line = "GET /api/presence?user=apple";
-        guarded.server.ask(request(line, &[&key], "")).await.ok()["users"]["apple"].clone()
-    };
-    drop(socket(&guarded, "apple", &bearer(&token("apple"))).await);
-    within("the end of the session", async {
-        while seen().await.get("last_seen").is_none() {
-            tokio::task::yield_now().await;
-        }
-    })
-    .await;
-    guarded.server.ask(request("POST /api/erase", &[JSON, &key], r#"{"user":"apple"}"#)).await.ok();
-    assert_eq!(seen().await, json!({"online": false}));
-    guarded.server.stop().await;
-}
-
 /// Where nobody is asked who calls, it is the operator's alone.
 #[tokio::test]
 async fn an_open_server_erases_for_nobody() {
