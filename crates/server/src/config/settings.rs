@@ -9,6 +9,9 @@ use std::{net::SocketAddr, path::PathBuf};
 #[expect(missing_docs, reason = "the reference says it, once")]
 pub struct Settings {
     pub listen: SocketAddr,
+    pub tls_cert_file: Option<String>,
+    pub tls_key_file: Option<String>,
+    pub hsts_max_age_s: u64,
     pub auth: Auth,
     pub allowed_hosts: Vec<String>,
     pub allowed_origins: Vec<String>,
@@ -106,6 +109,9 @@ impl Settings {
         };
         Self {
             listen,
+            tls_cert_file: words("tls_cert_file"),
+            tls_key_file: words("tls_key_file"),
+            hsts_max_age_s: number("hsts_max_age_s"),
             auth,
             allowed_hosts: list("allowed_hosts"),
             allowed_origins: list("allowed_origins"),

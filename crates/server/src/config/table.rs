@@ -22,6 +22,9 @@ pub(crate) struct Setting {
 /// All settings, in the order of the default file.
 pub(crate) const SETTINGS: &[Setting] = &[
     of("listen", Kind::Address),
+    of("tls_cert_file", Kind::Words),
+    of("tls_key_file", Kind::Words),
+    of("hsts_max_age_s", number(0, 63_072_000)),
     of("auth", Kind::Choice(&["open", "token"])),
     of("auth_secret_file", Kind::Words),
     of("auth_key_file", Kind::Words),

@@ -68,6 +68,7 @@ impl Setup {
                 body_timeout: LONG,
                 ping_interval: LONG,
                 heartbeat: LONG,
+                hsts_max_age: None,
                 bench_routes: false,
             },
         );
@@ -78,6 +79,7 @@ impl Setup {
             head_timeout: LONG,
             idle_timeout: LONG,
             write_timeout: LONG,
+            ping_interval: LONG,
             drain_timeout: LONG,
         };
         let (trigger, shutdown) = Shutdown::new();
