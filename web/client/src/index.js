@@ -15,6 +15,7 @@ export { Subscription } from './subscription.js';
 /** @typedef {import('./token.js').TokenSource} TokenSource */
 /** @typedef {import('./retry.js').Retry} Retry */
 /** @typedef {import('./retry.js').Surroundings} Surroundings */
+/** @typedef {import('./outbox.js').OutboxChange} OutboxChange */
 /** @typedef {import('./outbox_store.js').OutboxEntry} OutboxEntry */
 /** @typedef {import('./outbox_store.js').OutboxStore} OutboxStore */
 /** @typedef {import('./types.js').About} About */

@@ -14,6 +14,7 @@ mod founding;
 mod framing;
 mod handshake;
 mod headers;
+mod page;
 mod poll;
 mod pull;
 mod refusals;

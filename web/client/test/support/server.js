@@ -56,6 +56,17 @@ export class Server {
         return server;
     }
 
+    /** Takes in a table of messages, one object a message, before the server is started. */
+    import(messages) {
+        const file = join(this.#directory, 'messages.ndjson');
+        writeFileSync(file, messages.map((message) => JSON.stringify(message)).join('\n'));
+        execFileSync(executable(), ['import', file, '--data', this.#data], { stdio: 'pipe' });
+    }
+
+    get #data() {
+        return join(this.#directory, 'data');
+    }
+
     get url() {
         return `http://127.0.0.1:${this.#port}`;
     }
@@ -65,8 +76,7 @@ export class Server {
     }
 
     async start() {
-        const data = join(this.#directory, 'data');
-        const flags = ['serve', '--listen', `127.0.0.1:${this.#port}`, '--data', data, '--disk-reserve-mib', '0', ...this.#flags];
+        const flags = ['serve', '--listen', `127.0.0.1:${this.#port}`, '--data', this.#data, '--disk-reserve-mib', '0', ...this.#flags];
         const child = spawn(executable(), flags, { stdio: ['ignore', 'ignore', 'pipe'], env: { ...process.env, NO_COLOR: '1' } });
         this.#child = child;
         this.log = '';
