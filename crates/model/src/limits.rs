@@ -18,6 +18,8 @@ pub const DATA_MAX_BYTES: usize = 4_096;
 pub const DATA_MAX_DEPTH_LEVELS: usize = 32;
 /// Largest request body, in bytes.
 pub const BODY_MAX_BYTES: usize = 128 * 1024;
+/// Longest header of the PROXY protocol, in bytes: that of its second version may carry as much more as a proxy likes.
+pub const PREFACE_MAX_BYTES: usize = 4_096;
 /// Messages on a page when the request does not say.
 pub const PAGE_DEFAULT_MESSAGES: usize = 10;
 /// Most messages on a page.
@@ -52,6 +54,13 @@ pub const OUTBOX_MAX_EVENTS: usize = 1_024;
 pub const OUTBOX_MAX_BYTES: usize = 512 * 1024;
 /// Users whose presence one session may watch, and one request may ask for.
 pub const WATCH_MAX_USERS: usize = 100;
+
+/// Within this, a text that was unsent or edited away is to be gone from the disk, by default.
+pub const WIPE_AFTER: Duration = Duration::from_hours(24);
+/// The least that the setting may say.
+pub const WIPE_AFTER_MIN: Duration = Duration::from_mins(1);
+/// The most that the setting may say.
+pub const WIPE_AFTER_MAX: Duration = Duration::from_hours(30 * 24);
 
 /// Length of a reaction's emoji, in bytes.
 pub const EMOJI_MAX_BYTES: usize = 64;

@@ -1,9 +1,11 @@
 //! What every store must do, as tests that each backend runs: see [`contract_tests!`](crate::contract_tests).
 
+mod erase;
 mod feed;
 mod keys;
 mod revise;
 
+pub use erase::*;
 pub use feed::*;
 pub use keys::*;
 pub use revise::*;
@@ -64,6 +66,9 @@ macro_rules! contract_tests {
             a_catch_up_tells_of_revisions
             revisions_at_once_are_all_kept
             revisions_are_there_again
+            an_erased_user_is_in_no_message_and_the_peer_keeps_theirs
+            an_erased_key_is_new
+            an_erasure_is_there_again
         );
     };
     (@each $backend:expr, $($case:ident)*) => {

@@ -2,7 +2,8 @@
 
 use crate::{Appended, CatchUp, Outlet, Store, StoreError, StoreFuture};
 use chinwag_model::{
-    Draft, Epoch, InboxPage, InboxQuery, Mark, Marked, Message, Page, PageQuery, Revise, Ts, UserId,
+    Chat, Draft, Epoch, InboxPage, InboxQuery, Mark, Marked, Message, Page, PageQuery, Revise, Side, Ts,
+    UserId,
 };
 use parking_lot::Mutex;
 use std::{
@@ -97,6 +98,10 @@ impl Store for FaultyStore {
         Box::pin(self.meet(move || self.inner.revise(revise)))
     }
 
+    fn forget(&self, chat: Chat, side: Side) -> StoreFuture<'_, bool> {
+        Box::pin(self.meet(move || self.inner.forget(chat, side)))
+    }
+
     fn mark(&self, mark: Mark) -> StoreFuture<'_, Marked> {
         Box::pin(self.meet(move || self.inner.mark(mark)))
     }
@@ -134,7 +139,7 @@ impl Store for FaultyStore {
 mod tests {
     use super::*;
     use crate::memory::MemoryStore;
-    use chinwag_model::{Chat, ManualClock, Side, Text, Ts};
+    use chinwag_model::{ManualClock, Text};
 
     fn draft(text: &str) -> Draft {
         let chat = Chat::parse("a:b").expect("valid").0;

@@ -3,6 +3,7 @@
 //! **Architecture invariant:** this room knows neither JSON nor HTTP; only [`embedded`] knows fjall and files.
 //! [`contract`] says in tests what every backend must do.
 
+mod clock;
 pub mod contract;
 pub mod embedded;
 mod error;
@@ -15,7 +16,8 @@ pub use error::StoreError;
 pub use keys::{KeyStore, StoredKey};
 
 use chinwag_model::{
-    Draft, Epoch, Event, InboxPage, InboxQuery, Mark, Marked, Message, Page, PageQuery, Revise, Ts, UserId,
+    Chat, Draft, Epoch, Event, InboxPage, InboxQuery, Mark, Marked, Message, Page, PageQuery, Revise, Side,
+    Ts, UserId,
 };
 use std::{future::Future, pin::Pin, sync::Arc};
 
@@ -83,6 +85,15 @@ pub trait Store: Send + Sync {
     /// [`StoreError::TooManyReactions`], in this order; else those of [`Store::append`] but for the key's. After
     /// [`StoreError::OutcomeUnknown`] it may simply be repeated.
     fn revise(&self, revise: Revise) -> StoreFuture<'_, Arc<Message>>;
+
+    /// Forgets where a user's markers stand in a chat, as if they had never moved; nobody is told of it. Whether they had.
+    ///
+    /// With [`chinwag_model::Change::Erase`] of each message this erases a user from a chat. Both change nothing where
+    /// there is nothing left, so an erasure that was cut short is simply done again.
+    ///
+    /// # Errors
+    /// Those of [`Store::mark`].
+    fn forget(&self, chat: Chat, side: Side) -> StoreFuture<'_, bool>;
 
     /// Moves a user's marker in a chat, forward only, and at most to the chat's last message. Read raises delivered.
     ///

@@ -4,6 +4,7 @@
 
 use crate::{
     Appended, CatchUp, KeyStore, Outlet, Store, StoreError, StoreFuture, StoredKey,
+    clock::ClockWatch,
     keys::{put, revoke},
     revise::apply,
 };
@@ -23,7 +24,7 @@ use std::{
 
 /// The reference model.
 pub struct MemoryStore {
-    clock: Arc<dyn Clock>,
+    watch: ClockWatch,
     epoch: Epoch,
     state: Mutex<State>,
 }
@@ -93,8 +94,8 @@ impl History {
 
 impl State {
     /// Gives out the next time.
-    fn take_ts(&mut self, clock: &dyn Clock) -> Ts {
-        self.last_ts = clock.read().wall.0.max(self.last_ts + 1);
+    fn take_ts(&mut self, watch: &ClockWatch) -> Ts {
+        self.last_ts = watch.read().wall.0.max(self.last_ts + 1);
         self.times.insert(self.last_ts);
         Ts(self.last_ts)
     }
@@ -113,7 +114,7 @@ impl State {
 impl MemoryStore {
     /// An empty store.
     pub fn new(clock: Arc<dyn Clock>) -> Self {
-        Self { clock, epoch: Epoch(1), state: Mutex::default() }
+        Self { watch: ClockWatch::new(clock), epoch: Epoch(1), state: Mutex::default() }
     }
 
     /// The same in another life, as a store that was restored.
@@ -122,13 +123,18 @@ impl MemoryStore {
         Self { epoch, ..self }
     }
 
+    /// Trusts the clock as it stands now, after a jump forward that held all expiry.
+    pub fn confirm_clock(&self) {
+        self.watch.confirm();
+    }
+
     fn append_now(&self, draft: Draft) -> Result<Appended, StoreError> {
         let state = &mut *self.state.lock();
         state.check_open()?;
-        let now = self.clock.read().wall.0.max(state.last_ts + 1);
+        let now = self.watch.read().wall.0.max(state.last_ts + 1);
         let key = draft.key.clone().map(|key| (draft.chat.clone(), draft.sender, key));
         if let Some(first) = key.as_ref().and_then(|key| state.keys.get(key))
-            && u128::from(now - first.ts.0) <= KEY_WINDOW.as_micros()
+            && (self.watch.is_held() || u128::from(now - first.ts.0) <= KEY_WINDOW.as_micros())
         {
             return if *first.text == *draft.text.as_str() && first.data == draft.data {
                 let at = usize::try_from(first.seq.0).expect("an index of a vector") - 1;
@@ -137,7 +143,7 @@ impl MemoryStore {
                 Err(StoreError::KeyReused)
             };
         }
-        let ts = state.take_ts(&*self.clock);
+        let ts = state.take_ts(&self.watch);
         let messages = &mut state.chats.entry(draft.chat.clone()).or_default().messages;
         let message = Arc::new(Message {
             nth: 1 + messages.iter().filter(|message| message.sender == draft.sender).count() as u64,
@@ -164,12 +170,19 @@ impl MemoryStore {
         let at = usize::try_from(revise.seq.0).unwrap_or(usize::MAX).wrapping_sub(1);
         let history = state.chats.get(&revise.chat);
         let stands = history.and_then(|history| history.messages.get(at)).ok_or(StoreError::NoSuchMessage)?;
-        let now = Ts(self.clock.read().wall.0.max(state.last_ts + 1));
+        let now = Ts(self.watch.read().wall.0.max(state.last_ts + 1));
         let Some(message) = apply(stands, revise, now)? else { return Ok(stands.clone()) };
+        let key = stands.key.clone().filter(|_| message.key.is_none());
+        if let Some(key) = key.map(|key| (revise.chat.clone(), stands.sender, key))
+            && state.keys.get(&key).is_some_and(|used| used.seq == revise.seq)
+        {
+            state.keys.remove(&key);
+        }
         let message = Arc::new(message);
-        state.take_ts(&*self.clock);
+        state.take_ts(&self.watch);
         state.chats.get_mut(&revise.chat).expect("it has a message").messages[at] = message.clone();
-        state.tell(Event::Revised { message: message.clone(), kind: revise.change.kind() });
+        let kind = revise.change.kind(&message);
+        state.tell(Event::Revised { message: message.clone(), kind });
         Ok(message)
     }
 
@@ -181,7 +194,7 @@ impl MemoryStore {
         let last = Seq(history.map_or(0, |history| history.messages.len() as u64));
         let stands = history.map_or(Markers::START, |history| history.markers[side.index()]);
         for moved in stands.moved_by(kind, seq.min(last)) {
-            let marker = Marker { seq: seq.min(last), ts: state.take_ts(&*self.clock) };
+            let marker = Marker { seq: seq.min(last), ts: state.take_ts(&self.watch) };
             let history = state.chats.get_mut(&chat).expect("a marker moves over messages only");
             *history.markers[side.index()].get_mut(moved) = marker;
             state.tell(Event::Marker(Marked { chat: chat.clone(), side, kind: moved, marker }));
@@ -189,6 +202,17 @@ impl MemoryStore {
         let marker =
             state.chats.get(&chat).map_or(Marker::START, |history| history.markers[side.index()].get(kind));
         Ok(Marked { chat, side, kind, marker })
+    }
+
+    fn forget_now(&self, chat: &Chat, side: Side) -> Result<bool, StoreError> {
+        let state = &mut *self.state.lock();
+        state.check_open()?;
+        let Some(history) = state.chats.get_mut(chat) else { return Ok(false) };
+        if std::mem::replace(&mut history.markers[side.index()], Markers::START) == Markers::START {
+            return Ok(false);
+        }
+        state.take_ts(&self.watch);
+        Ok(true)
     }
 
     fn inbox_now(&self, query: &InboxQuery) -> Result<InboxPage, StoreError> {
@@ -266,6 +290,10 @@ impl Store for MemoryStore {
 
     fn revise(&self, revise: Revise) -> StoreFuture<'_, Arc<Message>> {
         Box::pin(ready(self.revise_now(&revise)))
+    }
+
+    fn forget(&self, chat: Chat, side: Side) -> StoreFuture<'_, bool> {
+        Box::pin(ready(self.forget_now(&chat, side)))
     }
 
     fn mark(&self, mark: Mark) -> StoreFuture<'_, Marked> {

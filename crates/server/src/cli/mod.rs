@@ -14,6 +14,7 @@ mod file;
 mod health;
 mod import;
 mod key;
+mod openapi;
 mod output;
 mod place;
 mod pull;
@@ -101,6 +102,8 @@ enum Command {
     Health(health::HealthArgs),
     /// Print the settings in force and where each came from.
     Config(config::ConfigArgs),
+    /// Print the wire contract as an OpenAPI 3.1 document.
+    Openapi,
     /// Print a script that completes this command line in a shell.
     #[command(
         after_help = "Example:\n  chinwag completions bash > ~/.local/share/bash-completion/completions/chinwag"
@@ -144,11 +147,15 @@ impl ServerArgs {
         Ok(self.said()?.unwrap_or_else(|| "http://127.0.0.1:8080".to_owned()))
     }
 
+    /// The token or key that was said, by flag or variable.
+    fn token(&self) -> Option<String> {
+        self.token.clone().or_else(|| std::env::var(TOKEN_VARIABLE).ok())
+    }
+
     fn client(&self) -> Result<chinwag_client::Client, CliError> {
         let url = self.url()?;
         let client = chinwag_client::Client::new(&url).map_err(|error| CliError::Usage(error.to_string()))?;
-        let token = self.token.clone().or_else(|| std::env::var(TOKEN_VARIABLE).ok());
-        Ok(match token {
+        Ok(match self.token() {
             Some(token) => client.with_token(&token),
             None => client,
         })
@@ -217,6 +224,7 @@ pub async fn run() -> ExitCode {
         Command::Torture(args) => torture::run(&args),
         Command::Health(args) => health::run(&args).await,
         Command::Config(args) => config::run(&args),
+        Command::Openapi => openapi::run(),
         Command::Completions { shell } => completions(shell),
     };
     match result {

@@ -6,7 +6,7 @@ use crate::{
     config::{Flags, Settings},
     http::{self, App},
     hub,
-    lifecycle::{self, SUPERVISOR_VARIABLE, Shutdown, Standing, Supervisor, on_signals, raise_descriptors},
+    lifecycle::{self, Descriptors, SUPERVISOR_VARIABLE, Shutdown, Standing, Supervisor, on_signals},
     service::Service,
     telemetry,
 };
@@ -42,7 +42,7 @@ pub(super) async fn run(flags: &Flags) -> Result<(), CliError> {
     for warning in config.warnings() {
         tracing::warn!("{warning}");
     }
-    raise_descriptors(settings.connections_max);
+    let descriptors = Descriptors::raise(settings.connections_max);
     let clock = Arc::new(SystemClock::default());
     let keys = door::read(&settings, clock.clone()).await?;
     let cannot = |what: &str, error: io::Error| CliError::Usage(format!("{what}: {error}"));
@@ -51,7 +51,7 @@ pub(super) async fn run(flags: &Flags) -> Result<(), CliError> {
     let address = listener.local_addr().map_err(|error| cannot("the address of the socket", error))?;
     // Before the store, whose opening may take long: the first process of a container ignores what it does not handle.
     let shutdown = on_signals().map_err(|error| cannot("signals", error))?;
-    let store = open_store(&settings, shutdown.clone()).await?;
+    let store = open_store(&settings, descriptors, shutdown.clone()).await?;
     let data = std::path::absolute(&settings.data).unwrap_or_else(|_| settings.data.clone());
     let maintenance = store.maintenance();
     let store = Arc::new(store);
@@ -73,7 +73,7 @@ pub(super) async fn run(flags: &Flags) -> Result<(), CliError> {
         "listening on http://{address}",
     );
     watched(shutdown.clone());
-    match lifecycle::run(listener, lifecycle_options(&settings), app, shutdown).await {
+    match lifecycle::run(listener, lifecycle_options(&settings, descriptors), app, shutdown).await {
         Ok(()) => {
             tracing::info!("ended in order");
             Ok(())
@@ -97,8 +97,12 @@ fn watched(mut shutdown: Shutdown) {
 }
 
 /// Opens the store. Asked to end before that is done, the process ends.
-async fn open_store(settings: &Settings, mut shutdown: Shutdown) -> Result<EmbeddedStore, CliError> {
-    let (data, options) = (settings.data.clone(), store_options(settings));
+async fn open_store(
+    settings: &Settings,
+    descriptors: Descriptors,
+    mut shutdown: Shutdown,
+) -> Result<EmbeddedStore, CliError> {
+    let (data, options) = (settings.data.clone(), store_options(settings, descriptors));
     let opening = tokio::task::spawn_blocking(move || {
         EmbeddedStore::open(&data, &options, Arc::new(SystemClock::default()))
     });
@@ -175,7 +179,7 @@ const fn mib(mib: usize) -> usize {
     mib << 20
 }
 
-fn store_options(settings: &Settings) -> embedded::Options {
+fn store_options(settings: &Settings, descriptors: Descriptors) -> embedded::Options {
     embedded::Options {
         queue_max_messages: settings.queue_max_messages,
         queue_max_bytes: mib(settings.queue_max_mib),
@@ -183,6 +187,8 @@ fn store_options(settings: &Settings) -> embedded::Options {
         chat_cache_bytes: settings.chat_cache_mib << 20,
         inbox_cache_bytes: settings.inbox_cache_mib << 20,
         block_cache_bytes: settings.block_cache_mib << 20,
+        open_files_max: descriptors.store_files_max,
+        wipe_after: Duration::from_secs(settings.wipe_after_s),
         ..embedded::Options::default()
     }
 }
@@ -193,6 +199,7 @@ fn http_options(settings: &Settings) -> http::Options {
         revise_window: Duration::from_secs(settings.revise_window_s),
         allowed_hosts: settings.allowed_hosts.clone(),
         allowed_origins: settings.allowed_origins.clone(),
+        forwarding: settings.forwarding.clone(),
         bodies_max_bytes: mib(settings.bodies_max_mib),
         body_timeout: Duration::from_secs(settings.body_timeout_s),
         ping_interval: Duration::from_secs(settings.ping_interval_s),
@@ -208,10 +215,11 @@ fn hub_options(settings: &Settings) -> hub::Options {
     }
 }
 
-fn lifecycle_options(settings: &Settings) -> lifecycle::Options {
+fn lifecycle_options(settings: &Settings, descriptors: Descriptors) -> lifecycle::Options {
     lifecycle::Options {
-        connections_max: settings.connections_max,
+        connections_max: descriptors.connections_max,
         peer_connections_max: settings.peer_connections_max,
+        proxy_protocol: settings.proxy_protocol.clone(),
         head_timeout: Duration::from_secs(settings.head_timeout_s),
         idle_timeout: Duration::from_secs(settings.idle_timeout_s),
         write_timeout: Duration::from_secs(settings.write_timeout_s),

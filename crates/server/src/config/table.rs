@@ -2,7 +2,7 @@
 //! descriptions and defaults stand in `default.toml`, once.
 
 use super::value::Kind;
-use chinwag_model::limits::TEXT_HARD_MAX_BYTES;
+use chinwag_model::limits::{TEXT_HARD_MAX_BYTES, WIPE_AFTER_MAX, WIPE_AFTER_MIN};
 
 /// The documented defaults, as a file that could be given to `--config`.
 pub const DEFAULT_FILE: &str = include_str!("default.toml");
@@ -30,10 +30,14 @@ pub(crate) const SETTINGS: &[Setting] = &[
     of("auth_issuer", Kind::Words),
     of("allowed_hosts", Kind::Hosts),
     of("allowed_origins", Kind::Origins),
+    of("trusted_proxies", Kind::Networks),
+    of("forwarding_header", Kind::Choice(&["x-forwarded-for", "forwarded"])),
+    of("proxy_protocol", Kind::Networks),
     of("data", Kind::Path),
     of("disk_reserve_mib", number(0, 1 << 34)),
     of("text_max_bytes", number(1, TEXT_HARD_MAX_BYTES as u64)),
     of("revise_window_s", number(0, 1 << 32)),
+    of("wipe_after_s", number(WIPE_AFTER_MIN.as_secs(), WIPE_AFTER_MAX.as_secs())),
     of("log", Kind::LogFilter),
     of("log_format", Kind::Choice(&["text", "json"])),
     of("connections_max", number(1, 1_000_000)),

@@ -2,50 +2,46 @@
 
 use super::{
     Options, connection,
+    crowd::Crowd,
     peers::{Peers, Place},
+    preface::Prefaces,
     shutdown::Stop,
+    told::Told,
 };
 use crate::http::App;
+use chinwag_peer::Peer;
 use socket2::SockRef;
-use std::{convert::Infallible, io, sync::Arc, time::Duration};
+use std::{convert::Infallible, io, net::SocketAddr, sync::Arc, time::Duration};
 use tokio::{
     net::{TcpListener, TcpStream},
     sync::{OwnedSemaphorePermit, Semaphore, watch},
-    time::{Instant, sleep},
+    time::{sleep, timeout},
 };
 
 /// How long to wait where the system has no more descriptors or memory for a connection.
 const BACKOFF: Duration = Duration::from_millis(100);
-/// A trouble that goes on is told again only after this.
-const TELL_AGAIN: Duration = Duration::from_secs(10);
+
+/// How long to wait for a slot before looking again whom to close.
+const LOOK_AGAIN: Duration = Duration::from_secs(1);
 
 pub(super) struct Acceptor<'a> {
     pub(super) listener: TcpListener,
     pub(super) app: &'a App,
-    pub(super) options: Options,
+    pub(super) options: Arc<Options>,
     pub(super) slots: &'a Arc<Semaphore>,
-    pub(super) peers: Peers,
+    pub(super) crowd: Arc<Crowd>,
+    pub(super) peers: Arc<Peers>,
+    pub(super) prefaces: Arc<Prefaces>,
     pub(super) stop: &'a watch::Sender<Stop>,
 }
 
 impl Acceptor<'_> {
     /// Accepts for ever, each connection in a task of its own.
     pub(super) async fn accept(&self) -> Infallible {
-        let (mut told, mut told_peer) = (Told::default(), Told::default());
+        let told = Told::default();
         loop {
-            let slot = self.slot(&mut told).await;
             match self.listener.accept().await {
-                Ok((stream, address)) => match self.peers.place(address.ip()) {
-                    Some(place) => self.spawn(stream, slot, place),
-                    None if told_peer.may_tell() => tracing::warn!(
-                        peer = %address.ip(),
-                        peer_connections_max = self.options.peer_connections_max,
-                        "a peer has all the connections that it may; one more was closed"
-                    ),
-                    None => {
-                        tracing::debug!(peer = %address.ip(), "a connection too many of a peer was closed");
-                    }
-                },
+                Ok((stream, address)) => self.arrived(stream, address, &told).await,
                 Err(error) if is_of_the_connection(&error) => {
                     tracing::debug!(%error, "a connection was gone before it was accepted");
                 }
@@ -53,20 +49,30 @@ impl Acceptor<'_> {
                     if told.may_tell() {
                         tracing::error!(%error, "cannot accept connections; trying again");
                     }
+                    // Mostly there are no descriptors left.
+                    self.crowd.make_room();
                     sleep(BACKOFF).await;
                 }
             }
         }
     }
 
-    async fn slot(&self, told: &mut Told) -> OwnedSemaphorePermit {
-        if self.slots.available_permits() == 0 && told.may_tell() {
-            tracing::warn!(
-                connections_max = self.options.connections_max,
-                "all connections are taken; new ones wait"
-            );
+    /// A slot for one more connection, for which one that waits for a request is closed where there is none.
+    async fn slot(&self, told: &Told) -> OwnedSemaphorePermit {
+        loop {
+            if let Ok(slot) = self.slots.clone().try_acquire_owned() {
+                return slot;
+            }
+            if !self.crowd.make_room() && told.may_tell() {
+                tracing::warn!(
+                    connections_max = self.options.connections_max,
+                    "all connections are taken; new ones wait"
+                );
+            }
+            if let Ok(slot) = timeout(LOOK_AGAIN, self.slots.clone().acquire_owned()).await {
+                return slot.expect("the semaphore is never closed");
+            }
         }
-        self.slots.clone().acquire_owned().await.expect("the semaphore is never closed")
     }
 
     fn prepare(&self, stream: &TcpStream) -> io::Result<()> {
@@ -78,16 +84,47 @@ impl Acceptor<'_> {
         socket.set_tcp_user_timeout(Some(self.options.write_timeout))
     }
 
-    fn spawn(&self, stream: TcpStream, slot: OwnedSemaphorePermit, place: Place) {
+    async fn arrived(&self, stream: TcpStream, address: SocketAddr, told: &Told) {
+        let peer = Peer::direct(address.ip());
+        if self.options.proxy_protocol.contains(peer.address()) {
+            self.spawn(stream, peer, self.slot(told).await, None);
+        } else if let Some(place) = place(&self.peers, self.app, peer) {
+            self.spawn(stream, peer, self.slot(told).await, Some(place));
+        }
+    }
+
+    /// Serves a connection; one without a place is a proxy's, which says first whose it is.
+    fn spawn(&self, mut stream: TcpStream, peer: Peer, slot: OwnedSemaphorePermit, direct: Option<Place>) {
         if let Err(error) = self.prepare(&stream) {
             tracing::debug!(%error, "a connection was gone as soon as it was accepted");
             return;
         }
-        let (app, options, stop) = (self.app.clone(), self.options, self.stop.subscribe());
-        // Both come back when the connection ends, whichever way.
-        let held = (slot, place);
+        let (app, options) = (self.app.clone(), self.options.clone());
+        let (peers, prefaces) = (self.peers.clone(), self.prefaces.clone());
+        let mut stop = self.stop.subscribe();
+        let seat = Arc::new(self.crowd.seat());
         tokio::spawn(async move {
-            if let Some(takeover) = connection::serve(stream, options, app, stop).await {
+            let leave = seat.clone();
+            let served = async move {
+                let (peer, place) = if let Some(place) = direct {
+                    (peer, place)
+                } else {
+                    let named = prefaces.read(&mut stream, peer, options.head_timeout, &mut stop).await?;
+                    (named, place(&peers, &app, named)?)
+                };
+                let takeover = connection::serve(stream, peer, seat, options, app, stop).await;
+                takeover.map(|takeover| (takeover, place))
+            };
+            let takeover = tokio::select! {
+                biased;
+                takeover = served => takeover,
+                () = leave.asked_to_leave() => None,
+            };
+            // Whoever has left HTTP waits for nothing, and is never asked to leave.
+            drop(leave);
+            if let Some((takeover, place)) = takeover {
+                // Both come back when the connection ends, whichever way.
+                let held = (slot, place);
                 // In a task of its own, which is a fraction of this one.
                 tokio::spawn(async move {
                     takeover.serve().await;
@@ -96,6 +133,11 @@ impl Acceptor<'_> {
             }
         });
     }
+}
+
+/// A place for a connection of a peer. A proxy that is believed speaks for many, whom no bound of its own may shut out.
+fn place(peers: &Peers, app: &App, peer: Peer) -> Option<Place> {
+    if app.believes(&peer) { Some(Place::UNCOUNTED) } else { peers.place(peer) }
 }
 
 /// Bytes that the kernel may hold unsent for a connection before it takes no more: so what waits for a slow client waits
@@ -111,18 +153,4 @@ fn is_of_the_connection(error: &io::Error) -> bool {
             | io::ErrorKind::ConnectionRefused
             | io::ErrorKind::Interrupted
     )
-}
-
-#[derive(Default)]
-struct Told(Option<Instant>);
-
-impl Told {
-    fn may_tell(&mut self) -> bool {
-        let now = Instant::now();
-        let may = self.0.is_none_or(|last| now.duration_since(last) >= TELL_AGAIN);
-        if may {
-            self.0 = Some(now);
-        }
-        may
-    }
 }

@@ -2,9 +2,10 @@
 
 use crate::{
     server::{Server, Setup},
-    socket::HANDSHAKE,
+    socket::{HANDSHAKE, Socket},
     wire::{Connection, get, hello, post, request, within},
 };
+use chinwag_peer::Networks;
 use std::{io::ErrorKind, time::Duration};
 use tokio::io::AsyncWriteExt;
 
@@ -98,25 +99,78 @@ async fn a_slow_reply_is_no_idle_connection() {
     server.stop().await;
 }
 
+/// While every connection has something under way, one more waits.
 #[tokio::test]
 async fn one_connection_too_many_waits_until_another_has_ended() {
     let mut setup = Setup::memory();
     setup.life.connections_max = 2;
+    let stage = crate::store::Stage::new(setup.store);
+    setup.store = stage.clone();
     let server = setup.start().await;
     let mut first = server.connect().await;
-    first.ask(get("/ping")).await.ok();
-    let mut second = server.connect().await;
-    second.ask(get("/ping")).await.ok();
+    first.write(post("/api/send", hello("first"))).await;
+    stage.arrival().await;
+    let mut socket = Socket::open(&server, "user=apple").await;
+    socket.expect("ready").await;
     let mut third = server.connect().await;
     third.write(get("/ping")).await;
     for _ in 0..100 {
-        first.ask(get("/ping")).await.ok();
-        second.ask(get("/ping")).await.ok();
+        assert_eq!(socket.ask(r#"{"id":1,"op":"presence","user":"x"}"#).await["status"], 200);
     }
     let early = third.stream.try_read(&mut [0]).expect_err("nothing came");
     assert_eq!(early.kind(), ErrorKind::WouldBlock);
+    stage.release(1);
+    first.reply().await.ok();
     drop(first);
     third.reply().await.ok();
+    server.stop_with(socket).await;
+}
+
+#[tokio::test]
+async fn for_one_connection_too_many_the_one_that_idles_longest_is_closed() {
+    let mut setup = Setup::memory();
+    setup.life.connections_max = 3;
+    let server = setup.start().await;
+    let mut idle = Vec::new();
+    for _ in 0..2 {
+        idle.push(server.connect().await);
+        idle.last_mut().expect("just pushed").ask(get("/ping")).await.ok();
+    }
+    let mut socket = Socket::open(&server, "user=apple").await;
+    socket.expect("ready").await;
+    // The first has been used last.
+    idle[0].ask(get("/ping")).await.ok();
+    for longest in [1, 0, 1, 0] {
+        let mut newcomer = server.connect().await;
+        newcomer.ask(get("/ping")).await.ok();
+        std::mem::replace(&mut idle[longest], newcomer).ended().await;
+    }
+    assert_eq!(socket.ask(r#"{"id":1,"op":"presence","user":"x"}"#).await["status"], 200);
+    drop(idle);
+    server.stop_with(socket).await;
+}
+
+/// Connections that say nothing, or only half of a head, do not keep anybody out, and those that do not even say whose they
+/// are neither.
+#[tokio::test]
+async fn a_flood_of_silent_connections_lets_newcomers_in() {
+    let mut setup = Setup::memory();
+    setup.life.connections_max = 8;
+    setup.life.proxy_protocol = Networks::read(["127.0.0.9"]).expect("an address");
+    let server = setup.start().await;
+    let mut flood = Vec::new();
+    for round in 0..40 {
+        let from = ["127.0.0.8", "127.0.0.9"][round % 2];
+        let mut silent = Connection::from(from, server.address).await;
+        if round % 3 == 0 {
+            silent.write("PROXY ").await;
+        }
+        flood.push(silent);
+        if round % 8 == 7 {
+            server.ask(get("/ping")).await.ok();
+        }
+    }
+    drop(flood);
     server.stop().await;
 }
 
@@ -125,30 +179,41 @@ async fn one_connection_too_many_waits_until_another_has_ended() {
 async fn one_connection_too_many_of_a_peer_is_closed_and_others_come_in() {
     let mut setup = Setup::memory();
     setup.life.peer_connections_max = 2;
+    setup.life.proxy_protocol = Networks::read(["127.0.0.1"]).expect("an address");
     let server = setup.start().await;
-    let mut first = server.connect().await;
+    let mut first = client(&server, "192.0.2.7").await;
     first.ask(get("/ping")).await.ok();
-    let mut socket = server.connect().await;
+    let mut socket = client(&server, "192.0.2.7").await;
     socket.write(request("GET /api/ws?user=apple", &HANDSHAKE, "")).await;
     assert_eq!(socket.head().await.status, 101);
-    server.connect().await.ended().await;
-    let mut other = Connection::from("127.0.0.2", server.address).await;
-    other.ask(get("/ping")).await.ok();
+    client(&server, "192.0.2.7").await.ended().await;
+    let mut others =
+        [client(&server, "192.0.2.8").await, Connection::from("127.0.0.2", server.address).await];
+    for other in &mut others {
+        other.ask(get("/ping")).await.ok();
+    }
     first.ask(get("/ping")).await.ok();
     let mut kept = Vec::new();
     for held in [first, socket] {
         drop(held);
         kept.push(comes_in(&server).await);
     }
-    drop((kept, other));
+    drop((kept, others));
     server.stop().await;
+}
+
+/// A connection that a proxy passes on for a client.
+async fn client(server: &Server, address: &str) -> Connection {
+    let mut connection = server.connect().await;
+    connection.write(format!("PROXY TCP4 {address} 198.51.100.1 4711 443\r\n")).await;
+    connection
 }
 
 /// Connects until the server has seen that a connection of ours has ended.
 async fn comes_in(server: &Server) -> Connection {
     within("a place of a connection that has ended", async {
         loop {
-            let mut connection = server.connect().await;
+            let mut connection = client(server, "192.0.2.7").await;
             // One that was refused takes the request, or doesn't, and gives nothing back.
             let asked = connection.stream.write_all(&get("/ping")).await;
             let answered =

@@ -71,6 +71,10 @@ impl Store for Stage {
         self.inner.revise(revise)
     }
 
+    fn forget(&self, chat: chinwag_model::Chat, side: chinwag_model::Side) -> StoreFuture<'_, bool> {
+        self.inner.forget(chat, side)
+    }
+
     fn mark(&self, mark: Mark) -> StoreFuture<'_, Marked> {
         self.inner.mark(mark)
     }

@@ -18,8 +18,9 @@ use super::{
     timeline::Timeline,
     trim::Trim,
     users::Users,
+    wipe::{self, Wiper, Wiping},
 };
-use crate::StoreError;
+use crate::{StoreError, clock::ClockWatch};
 use chinwag_model::{Clock, Ts};
 use parking_lot::Mutex;
 use std::{
@@ -28,7 +29,7 @@ use std::{
     sync::{
         Arc, OnceLock,
         atomic::{AtomicBool, AtomicU64, Ordering::Relaxed},
-        mpsc::sync_channel,
+        mpsc::{Receiver, sync_channel},
     },
     thread::JoinHandle,
 };
@@ -40,6 +41,8 @@ pub(super) struct Threads {
     writers: Vec<JoinHandle<()>>,
     answers: Option<tokio::task::JoinHandle<()>>,
     follower: Option<JoinHandle<()>>,
+    /// Ends when the thread that wipes does.
+    wiper: Option<Receiver<()>>,
 }
 
 impl EmbeddedStore {
@@ -52,12 +55,16 @@ impl EmbeddedStore {
     /// # Panics
     /// Outside a tokio runtime.
     pub fn open(data: &Path, options: &Options, clock: Arc<dyn Clock>) -> Result<Self, OpenError> {
-        let (layout, tables) =
-            Layout::open(data, |db| Tables::open(db, options), |tables| migrate::all(data, tables))?;
+        let (layout, tables) = Layout::open(
+            data,
+            |db| Tables::open(db, options),
+            |tables, format| migrate::all(data, tables, format),
+        )?;
         let broken = |why: String| OpenError::Damaged { path: layout.db(), why };
         let last = tables.last_ts().map_err(broken)?;
         let (overlay, derived) =
             follower::replay(&tables, last).map_err(|error| broken(error.to_string()))?;
+        let wiping = Arc::new(Wiping::new(wipe::due(&tables).map_err(broken)?));
         let seed = getrandom::u64().map_err(|error| broken(format!("no randomness: {error}")))?;
         let inner = Arc::new(Inner {
             queue: Arc::new(Queue::new(options.queue_max_messages, options.queue_max_bytes)),
@@ -70,10 +77,10 @@ impl EmbeddedStore {
             tables,
             reserve: Arc::new(Reserve::new(layout.root().to_owned(), options.disk_reserve_bytes)),
             failure: Failure::none(),
-            clock,
-            held: Arc::new(AtomicBool::new(false)),
+            watch: Arc::new(ClockWatch::new(clock)),
             closed: AtomicBool::new(false),
             seed,
+            wiping,
             keys: KeyFile::of(layout.root()),
             layout,
         });
@@ -87,7 +94,7 @@ impl EmbeddedStore {
         self.inner.failure.check()?;
         let threads = std::mem::take(&mut *self.threads.lock());
         tokio::select! {
-            ended = threads.end(&self.inner.overlay) => ended?,
+            ended = threads.end(&self.inner.overlay, &self.inner.wiping) => ended?,
             // A disk that hangs must not hold the end of the process.
             reason = self.inner.failure.wait() => return Err(StoreError::Unavailable(reason)),
         }
@@ -107,11 +114,12 @@ impl Inner {
             queue: self.queue.clone(),
             cells: self.cells.clone(),
             tables: self.tables.clone(),
-            timeline: Timeline::new(self.clock.clone(), last, self.held.clone()),
+            timeline: Timeline::new(self.watch.clone(), last),
             reserve: self.reserve.clone(),
             failure: self.failure.clone(),
             committing: committing.clone(),
             commit_max: options.commit_max,
+            wiping: self.wiping.clone(),
             to_committer,
             gathered: Gathered::default(),
         };
@@ -121,7 +129,7 @@ impl Inner {
             tables: self.tables.clone(),
             committing,
             failure: self.failure.clone(),
-            trim: Trim::new(self.clock.clone(), self.held.clone(), derived.clone()),
+            trim: Trim::new(self.watch.clone(), derived.clone()),
             committed: to_answer,
         };
         let answers = Answers {
@@ -138,7 +146,20 @@ impl Inner {
             failure: self.failure.clone(),
             derived,
         };
+        let (ended, wiper) = sync_channel(0);
+        let wipe = Wiper {
+            wiping: self.wiping.clone(),
+            tables: self.tables.clone(),
+            watch: self.watch.clone(),
+            horizon: self.horizon.clone(),
+            reserve: self.reserve.clone(),
+            failure: self.failure.clone(),
+            within: options.wipe_after,
+            _ended: ended,
+        };
+        self.spawn("chinwag-wipe", move || wipe.run())?;
         Ok(Threads {
+            wiper: Some(wiper),
             writers: vec![
                 self.spawn("chinwag-sequence", move || sequencer.run())?,
                 self.spawn("chinwag-commit", move || committer.run())?,
@@ -166,7 +187,7 @@ impl Inner {
 
 impl Threads {
     /// Waits for the writers, whose queue is closed, then for the last answers, then for the inbox rows of what they told.
-    async fn end(self, overlay: &Overlay) -> Result<(), StoreError> {
+    async fn end(self, overlay: &Overlay, wiping: &Wiping) -> Result<(), StoreError> {
         let lost = |error: tokio::task::JoinError| StoreError::Unavailable(error.to_string());
         let join = async |threads: Vec<JoinHandle<()>>| {
             let join = move || threads.into_iter().for_each(|thread| drop(thread.join()));
@@ -177,13 +198,17 @@ impl Threads {
             answers.await.map_err(lost)?;
         }
         overlay.end();
-        join(self.follower.into_iter().collect()).await.map_err(lost)
+        wiping.end();
+        join(self.follower.into_iter().collect()).await.map_err(lost)?;
+        let wait = move || self.wiper.iter().for_each(wipe::wait_for_end);
+        tokio::task::spawn_blocking(wait).await.map_err(lost)
     }
 }
 
 impl Drop for EmbeddedStore {
     fn drop(&mut self) {
         self.inner.queue.close();
+        self.inner.wiping.end();
         let threads = std::mem::take(&mut *self.threads.lock());
         if self.inner.failure.is_set() {
             return self.inner.overlay.end();
@@ -192,5 +217,6 @@ impl Drop for EmbeddedStore {
         // The task that answers may be waiting for this very thread. What it still has to tell is in the change log.
         self.inner.overlay.end();
         threads.follower.into_iter().for_each(|thread| drop(thread.join()));
+        threads.wiper.iter().for_each(wipe::wait_for_end);
     }
 }

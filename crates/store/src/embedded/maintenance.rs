@@ -8,6 +8,7 @@ use super::{
     migrate,
     tables::Tables,
 };
+use crate::clock::ClockWatch;
 use chinwag_model::{Clock, Epoch};
 use std::{io::Write, path::Path, sync::Arc};
 
@@ -16,7 +17,7 @@ use std::{io::Write, path::Path, sync::Arc};
 pub struct Maintenance {
     pub(super) tables: Tables,
     pub(super) epoch: Epoch,
-    clock: Arc<dyn Clock>,
+    watch: Arc<ClockWatch>,
     /// The lock of a directory that no server has open.
     _layout: Option<Arc<Layout>>,
 }
@@ -28,7 +29,7 @@ impl EmbeddedStore {
         Maintenance {
             tables: inner.tables.clone(),
             epoch: inner.layout.epoch(),
-            clock: inner.clock.clone(),
+            watch: inner.watch.clone(),
             _layout: None,
         }
     }
@@ -43,9 +44,14 @@ impl Maintenance {
         let (layout, tables) = Layout::open_existing(
             data,
             |db| Tables::open(db, &Options::default()),
-            |tables| migrate::all(data, tables),
+            |tables, format| migrate::all(data, tables, format),
         )?;
-        Ok(Self { tables, epoch: layout.epoch(), clock, _layout: Some(Arc::new(layout)) })
+        Ok(Self {
+            tables,
+            epoch: layout.epoch(),
+            watch: Arc::new(ClockWatch::new(clock)),
+            _layout: Some(Arc::new(layout)),
+        })
     }
 
     /// Writes a backup of this moment, or of what changed since another, at most `bytes_a_second` where that is given.
@@ -61,7 +67,7 @@ impl Maintenance {
         progress: &mut dyn FnMut(BackupProgress),
     ) -> Result<BackupReport, BackupError> {
         let view = self.tables.view();
-        let now = self.clock.read().wall;
+        let now = self.watch.read().wall;
         backup::take(&view, self.epoch, now, since, bytes_a_second, out, progress)
     }
 

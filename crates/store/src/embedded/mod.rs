@@ -4,7 +4,7 @@
 //! chat is hot, else from disk on a bounded set of blocking threads. Reading order: [`record`] and [`changes`] (what is
 //! stored), `head` (what a chat comes to), `life`, `layout`, `journal` and `migrate` (how it is opened), `cell` and `cells`, `users`
 //! (what is in memory), `queue`, `sequencer`, `committer`, `answer` (how it is written), `overlay` and `follower` (how
-//! inboxes are written, later), `reader` and `feed` (how it is read), [`check()`] (how it is verified).
+//! inboxes are written, later), `wipe` and `scrub` (how what was taken back leaves the disk), `reader` and `feed` (how it is read), [`check()`] (how it is verified).
 
 mod answer;
 pub mod archive;
@@ -15,6 +15,7 @@ pub mod changes;
 mod check;
 mod codec;
 mod committer;
+mod erase;
 mod failure;
 mod feed;
 mod follower;
@@ -32,12 +33,14 @@ mod reader;
 mod rebuild;
 pub mod record;
 mod revisions;
+mod scrub;
 mod sequencer;
 mod space;
 mod tables;
 mod timeline;
 mod trim;
 mod users;
+mod wipe;
 
 pub use check::{CheckProgress, CheckReport, check};
 pub use codec::Wrong;
@@ -45,19 +48,19 @@ pub use layout::OpenError;
 pub use maintenance::Maintenance;
 pub use options::Options;
 
-use crate::{Appended, CatchUp, Outlet, Store, StoreError, StoreFuture};
+use crate::{Appended, CatchUp, Outlet, Store, StoreError, StoreFuture, clock::ClockWatch};
 use cell::{ChatCell, InMemory, KeyHash, is_repeat};
 use cells::Cells;
 use chinwag_model::{
-    Chat, Clock, Draft, Epoch, InboxPage, InboxQuery, Mark, Marked, Message, Page, PageQuery, Revise, Ts,
-    UserId,
+    Change, Chat, Draft, Epoch, InboxPage, InboxQuery, Mark, Marked, Message, Page, PageQuery, Revise, Side,
+    Ts, UserId,
 };
 use failure::Failure;
 use layout::Layout;
 use life::Threads;
 use overlay::Overlay;
 use parking_lot::Mutex;
-use queue::{Item, Order, Outcome, Queue, Reply};
+use queue::{Item, Order, Outcome, Queue, Reply, Revising};
 use reader::KeyHorizon;
 use space::Reserve;
 use std::{
@@ -71,6 +74,7 @@ use std::{
 use tables::Tables;
 use tokio::sync::Semaphore;
 use users::Users;
+use wipe::Wiping;
 
 /// Reads from disk that may go on at once; more wait their turn.
 const READS_MAX: usize = 32;
@@ -97,17 +101,21 @@ struct Inner {
     tables: Tables,
     reserve: Arc<Reserve>,
     failure: Failure,
-    clock: Arc<dyn Clock>,
-    /// Set once the clock is in doubt: then nothing expires.
-    held: Arc<AtomicBool>,
+    watch: Arc<ClockWatch>,
     closed: AtomicBool,
     /// Of the hashes of keys in memory.
     seed: u64,
+    wiping: Arc<Wiping>,
     layout: Layout,
     keys: keys::KeyFile,
 }
 
 impl EmbeddedStore {
+    /// Trusts the clock as it stands now, after a jump forward that held all expiry.
+    pub fn confirm_clock(&self) {
+        self.inner.watch.confirm();
+    }
+
     async fn append_draft(&self, draft: Draft) -> Result<Appended, StoreError> {
         let inner = &self.inner;
         inner.check_open()?;
@@ -131,8 +139,15 @@ impl EmbeddedStore {
                     Err(StoreError::KeyReused)
                 }
             }
-            Outcome::Marked(_) | Outcome::Revised(_) => unreachable!("a send is answered as one"),
+            Outcome::Marked(_) | Outcome::Revised(_) | Outcome::Forgotten(_) => {
+                unreachable!("a send is answered as one")
+            }
         }
+    }
+
+    /// Tells of each time up to which texts that were taken back are gone from the disk; at first of 0.
+    pub fn wiped(&self) -> tokio::sync::watch::Receiver<Ts> {
+        self.inner.wiping.wiped()
     }
 
     async fn revise_message(&self, revise: Revise) -> Result<Arc<Message>, StoreError> {
@@ -152,7 +167,16 @@ impl EmbeddedStore {
             None => Arc::new(inner.read(move |tables| reader::message(tables, &chat, seq)).await?),
         };
         let (reply, answer) = Reply::new(permit);
-        inner.queue.push(Item { order: Order::Revise { revise, stands, turn }, cell, reply });
+        let forget = if let (Change::Erase { .. }, Some(key)) = (&revise.change, &stands.key) {
+            Some(KeyHash::of(inner.seed, stands.sender, key))
+        } else {
+            None
+        };
+        inner.queue.push(Item {
+            order: Order::Revise(Revising { revise, stands, forget, turn }),
+            cell,
+            reply,
+        });
         match answer.await.unwrap_or_else(writer_has_ended)? {
             Outcome::Revised(message) => Ok(message),
             _ => unreachable!("a revision is answered as one"),
@@ -206,7 +230,7 @@ impl Inner {
     }
 
     fn horizon(&self) -> KeyHorizon {
-        KeyHorizon { now: self.clock.read().wall, held: self.held.load(Relaxed) }
+        KeyHorizon { now: self.watch.read().wall, held: self.watch.is_held() }
     }
 
     /// Reads from disk on a blocking thread.
@@ -237,6 +261,10 @@ impl Store for EmbeddedStore {
 
     fn revise(&self, revise: Revise) -> StoreFuture<'_, Arc<Message>> {
         Box::pin(self.revise_message(revise))
+    }
+
+    fn forget(&self, chat: Chat, side: Side) -> StoreFuture<'_, bool> {
+        Box::pin(self.forget_markers(chat, side))
     }
 
     fn mark(&self, mark: Mark) -> StoreFuture<'_, Marked> {

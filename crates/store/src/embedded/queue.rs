@@ -2,9 +2,10 @@
 
 use super::cell::{ChatCell, KeyHash};
 use crate::{Appended, StoreError};
-use chinwag_model::{Change, Draft, Mark, Marked, Message, Revise, Seq};
+use chinwag_model::{Change, Chat, Draft, Mark, Marked, Message, Revise, Seq, Side};
 use parking_lot::{Condvar, Mutex};
 use std::{
+    collections::BTreeSet,
     sync::{
         Arc,
         atomic::{AtomicUsize, Ordering::Relaxed},
@@ -40,13 +41,29 @@ pub(super) enum Order {
         /// How many messages of the peer stand up to there, where the mark is read and goes beyond where it stood.
         peers: u64,
     },
-    Revise {
-        revise: Revise,
-        /// The message as it stands.
-        stands: Arc<Message>,
-        /// So that nobody else revises one of the chat meanwhile.
-        turn: OwnedMutexGuard<()>,
-    },
+    Revise(Revising),
+    Forget(Forgetting),
+}
+
+/// A message is to be revised.
+pub(super) struct Revising {
+    pub(super) revise: Revise,
+    /// The message as it stands.
+    pub(super) stands: Arc<Message>,
+    /// Of the message's key, where that goes.
+    pub(super) forget: Option<KeyHash>,
+    /// So that nobody else revises one of the chat meanwhile.
+    pub(super) turn: OwnedMutexGuard<()>,
+}
+
+/// A user's markers in a chat are to go.
+pub(super) struct Forgetting {
+    pub(super) chat: Chat,
+    pub(super) side: Side,
+    /// The peer's messages that are unsent: all of them are above a marker that is no more.
+    pub(super) gone: BTreeSet<Seq>,
+    /// So that none becomes so meanwhile.
+    pub(super) turn: OwnedMutexGuard<()>,
 }
 
 /// What the writer answers.
@@ -54,6 +71,8 @@ pub(super) enum Outcome {
     Done(Appended),
     Marked(Marked),
     Revised(Arc<Message>),
+    /// Whether there was anything to forget.
+    Forgotten(bool),
     /// The key stored this message once, and it is no longer in memory: compare them yourself.
     Compare(Seq, Draft),
 }
@@ -137,7 +156,7 @@ impl Queue {
     pub(super) fn admit_revise(&self, revise: &Revise) -> Result<Permit, StoreError> {
         self.place(match &revise.change {
             Change::Edit { text, .. } => text.as_str().len(),
-            Change::Unsend { .. } | Change::React { .. } => 0,
+            Change::Unsend { .. } | Change::React { .. } | Change::Erase { .. } => 0,
         })
     }
 
@@ -221,7 +240,7 @@ impl Queue {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use chinwag_model::{Chat, Side, Text};
+    use chinwag_model::Text;
 
     fn draft(len: usize) -> Draft {
         let chat = Chat::parse("a:b").expect("valid").0;

@@ -23,12 +23,21 @@ impl Reserve {
         if self.reserve_bytes == 0 {
             return Ok(());
         }
-        let disk = rustix::fs::statvfs(&self.root)
-            .map_err(|error| StoreError::Unavailable(format!("the free space can't be read: {error}")))?;
-        let free_bytes = disk.f_bavail.saturating_mul(disk.f_frsize);
+        let free_bytes = self.free_bytes()?;
         if free_bytes < self.reserve_bytes {
             return Err(StoreError::Full { free_bytes, reserve_bytes: self.reserve_bytes });
         }
         Ok(())
+    }
+
+    /// Whether so many bytes more would leave the reserve as it is.
+    pub(super) fn has_room(&self, bytes: u64) -> bool {
+        self.free_bytes().is_ok_and(|free_bytes| free_bytes >= self.reserve_bytes.saturating_add(bytes))
+    }
+
+    fn free_bytes(&self) -> Result<u64, StoreError> {
+        let disk = rustix::fs::statvfs(&self.root)
+            .map_err(|error| StoreError::Unavailable(format!("the free space can't be read: {error}")))?;
+        Ok(disk.f_bavail.saturating_mul(disk.f_frsize))
     }
 }

@@ -8,7 +8,7 @@ use fjall::{
     UserValue,
     config::{CompressionPolicy, FilterPolicy},
 };
-use std::path::Path;
+use std::{path::Path, sync::Arc};
 
 /// Size at which a table in memory is written out, in bytes.
 const MEMTABLE_MAX_BYTES: u64 = 32 << 20;
@@ -18,7 +18,8 @@ const JOURNALS_MAX_BYTES: u64 = 256 << 20;
 /// The open engine. Clones share it.
 #[derive(Clone)]
 pub(super) struct Tables {
-    db: Database,
+    pub(super) db: Database,
+    dir: Arc<Path>,
     /// A row a message: see [`super::record`].
     pub(super) messages: Keyspace,
     /// A row a batch: see [`changes`].
@@ -28,6 +29,8 @@ pub(super) struct Tables {
     pub(super) inbox: Keyspace,
     /// Which messages were revised, by time, and which are unsent: see [`super::revisions`].
     pub(super) revised: Keyspace,
+    /// What the store does to itself: see [`super::wipe`].
+    pub(super) upkeep: Keyspace,
 }
 
 /// A table that holds what can't be derived, and so is in a backup.
@@ -155,6 +158,7 @@ impl Tables {
             let db = Database::builder(dir)
                 .cache_size(options.block_cache_bytes)
                 .max_journaling_size(JOURNALS_MAX_BYTES)
+                .max_cached_files(Some(options.open_files_max))
                 .worker_threads(2)
                 .open()?;
             let messages = db.keyspace("messages", || table().filter_policy(FilterPolicy::disabled()))?;
@@ -163,12 +167,23 @@ impl Tables {
             let markers = db.keyspace("markers", table)?;
             let inbox = db.keyspace("inbox", || table().filter_policy(FilterPolicy::disabled()))?;
             let revised = db.keyspace("revised", || table().filter_policy(FilterPolicy::disabled()))?;
-            Ok(Self { db, messages, changes, markers, inbox, revised })
+            let upkeep = db.keyspace("upkeep", || table().filter_policy(FilterPolicy::disabled()))?;
+            Ok(Self { db, dir: dir.into(), messages, changes, markers, inbox, revised, upkeep })
         };
         open().map_err(|error: fjall::Error| match error {
             fjall::Error::Io(source) => OpenError::Io { path: dir.to_owned(), source },
             error => OpenError::Engine { path: dir.to_owned(), why: error.to_string() },
         })
+    }
+
+    /// The engine's directory.
+    pub(super) fn dir(&self) -> &Path {
+        &self.dir
+    }
+
+    /// All of them.
+    pub(super) fn all(&self) -> [&Keyspace; 6] {
+        [&self.messages, &self.changes, &self.markers, &self.inbox, &self.revised, &self.upkeep]
     }
 
     /// An empty batch that syncs when it is committed.

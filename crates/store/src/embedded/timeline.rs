@@ -1,48 +1,31 @@
 //! Time as the store gives it out.
 
-use chinwag_model::{
-    Clock, Reading, Ts,
-    limits::{CLOCK_JUMP_MAX, INTEGER_MAX},
-};
-use std::sync::{
-    Arc,
-    atomic::{AtomicBool, Ordering::Relaxed},
-};
+use crate::clock::ClockWatch;
+use chinwag_model::{Ts, limits::INTEGER_MAX};
+use std::sync::Arc;
 
 /// Gives out strictly rising times, also when the machine's clock steps back.
 pub(super) struct Timeline {
-    clock: Arc<dyn Clock>,
+    watch: Arc<ClockWatch>,
     last: Ts,
-    read: Reading,
-    held: Arc<AtomicBool>,
+    wall: Ts,
 }
 
 impl Timeline {
-    /// Goes on after `last`, the latest time that was given out. `held` is set once expiry must stop.
-    pub(super) fn new(clock: Arc<dyn Clock>, last: Ts, held: Arc<AtomicBool>) -> Self {
-        let read = clock.read();
-        Self { clock, last, read, held }
+    /// Goes on after `last`, the latest time that was given out.
+    pub(super) fn new(watch: Arc<ClockWatch>, last: Ts) -> Self {
+        let wall = watch.read().wall;
+        Self { watch, last, wall }
     }
 
     /// Reads the machine's clock; until the next reading, times rise by one from here.
     pub(super) fn read_clock(&mut self) {
-        let now = self.clock.read();
-        let passed_us = now.steady.saturating_sub(self.read.steady).as_micros();
-        let allowed = u128::from(self.read.wall.0) + passed_us + CLOCK_JUMP_MAX.as_micros();
-        if u128::from(now.wall.0) > allowed && !self.held.swap(true, Relaxed) {
-            tracing::error!(
-                from_us = self.read.wall.0,
-                to_us = now.wall.0,
-                "the machine's clock jumped forward by more than an hour: nothing expires until the server is started \
-                 again. Set the clock right first; times that were given out are not taken back"
-            );
-        }
-        self.read = now;
+        self.wall = self.watch.read().wall;
     }
 
     /// The time that [`Self::take`] would give now.
     pub(super) fn peek(&self) -> Ts {
-        Ts(self.read.wall.0.min(INTEGER_MAX).max(self.last.0 + 1))
+        Ts(self.wall.0.min(INTEGER_MAX).max(self.last.0 + 1))
     }
 
     /// Gives out the next time.
@@ -53,7 +36,7 @@ impl Timeline {
 
     /// Whether nothing may expire.
     pub(super) fn is_held(&self) -> bool {
-        self.held.load(Relaxed)
+        self.watch.is_held()
     }
 }
 
@@ -61,13 +44,12 @@ impl Timeline {
 mod tests {
     use super::*;
     use chinwag_model::ManualClock;
-    use std::time::Duration;
 
     #[test]
     fn time_rises_whatever_the_clock_does() {
         let clock = Arc::new(ManualClock::at(Ts(5_000_000)));
-        let held = Arc::new(AtomicBool::new(false));
-        let mut timeline = Timeline::new(clock.clone(), Ts(3_000_000), held.clone());
+        let watch = Arc::new(ClockWatch::new(clock.clone()));
+        let mut timeline = Timeline::new(watch.clone(), Ts(3_000_000));
         let mut take_at = |wall| {
             clock.step_to(Ts(wall));
             timeline.read_clock();
@@ -80,27 +62,9 @@ mod tests {
         assert_eq!(take_at(1_000_000), 5_000_002);
         assert_eq!(take_at(0), 5_000_003);
         assert_eq!(take_at(9_000_000), 9_000_000);
-        assert!(!held.load(Relaxed));
+        assert!(!watch.is_held());
 
-        let mut behind = Timeline::new(clock, Ts(20_000_000), held);
+        let mut behind = Timeline::new(watch, Ts(20_000_000));
         assert_eq!(behind.take(), Ts(20_000_001), "a restart with a clock that is behind");
-    }
-
-    #[test]
-    fn a_jump_of_more_than_an_hour_holds_expiry_and_time_that_passes_does_not() {
-        let start = 1_700_000_000_000_000;
-        let clock = Arc::new(ManualClock::at(Ts(start)));
-        let held = Arc::new(AtomicBool::new(false));
-        let mut timeline = Timeline::new(clock.clone(), Ts(0), held.clone());
-        clock.advance(Duration::from_hours(48));
-        timeline.read_clock();
-        assert!(!held.load(Relaxed));
-        let hour_us = 3_600_000_000;
-        clock.step_to(Ts(start + 49 * hour_us));
-        timeline.read_clock();
-        assert!(!held.load(Relaxed), "an hour is allowed");
-        clock.step_to(Ts(start + 50 * hour_us + 1));
-        timeline.read_clock();
-        assert!(held.load(Relaxed));
     }
 }

@@ -1,11 +1,12 @@
 //! Lets go of the change log's old rows.
 
 use super::{changes, tables::Tables};
-use chinwag_model::{Clock, Ts, limits::CHANGES_KEEP};
+use crate::clock::ClockWatch;
+use chinwag_model::{Ts, limits::CHANGES_KEEP};
 use std::{
     sync::{
         Arc,
-        atomic::{AtomicBool, AtomicU64, Ordering::Relaxed},
+        atomic::{AtomicU64, Ordering::Relaxed},
     },
     time::Duration,
 };
@@ -18,8 +19,7 @@ const GO_MAX_ROWS: usize = 32_768;
 /// Removes rows older than a week, the newest row never: it holds the latest time that was given out; nor one that the
 /// inbox rows are still to be derived from.
 pub(super) struct Trim {
-    clock: Arc<dyn Clock>,
-    held: Arc<AtomicBool>,
+    watch: Arc<ClockWatch>,
     /// The time up to which the inbox rows show everything.
     derived: Arc<AtomicU64>,
     /// Rows before this are gone; to look for them again would mean to walk over their graves.
@@ -28,14 +28,14 @@ pub(super) struct Trim {
 }
 
 impl Trim {
-    pub(super) fn new(clock: Arc<dyn Clock>, held: Arc<AtomicBool>, derived: Arc<AtomicU64>) -> Self {
-        Self { clock, held, derived, gone_before: Ts(0), last_run: Duration::ZERO }
+    pub(super) fn new(watch: Arc<ClockWatch>, derived: Arc<AtomicU64>) -> Self {
+        Self { watch, derived, gone_before: Ts(0), last_run: Duration::ZERO }
     }
 
     /// Whether it is time to look again. Never while the clock is in doubt.
     pub(super) fn is_due(&mut self) -> bool {
-        let now = self.clock.read().steady;
-        let due = now >= self.last_run + EVERY && !self.held.load(Relaxed);
+        let now = self.watch.read().steady;
+        let due = now >= self.last_run + EVERY && !self.watch.is_held();
         if due {
             self.last_run = now;
         }
@@ -45,7 +45,7 @@ impl Trim {
     /// Removes what is too old, at most so much of it that sends don't notice.
     pub(super) fn run(&mut self, tables: &Tables) -> fjall::Result<()> {
         let keep_us = u64::try_from(CHANGES_KEEP.as_micros()).unwrap_or(u64::MAX);
-        let old = self.clock.read().wall.0.saturating_sub(keep_us);
+        let old = self.watch.read().wall.0.saturating_sub(keep_us);
         let keep_from = Ts(old.min(self.derived.load(Relaxed) + 1));
         if keep_from <= self.gone_before {
             return Ok(());

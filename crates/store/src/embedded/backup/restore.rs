@@ -12,9 +12,10 @@ use super::{
 use crate::embedded::{
     OpenError, Options,
     check::{CheckReport, check_view},
-    layout::{FORMAT, Layout},
+    layout::{FORMAT, FORMAT_1, Layout},
     migrate, rebuild,
     tables::{Kept, Tables},
+    wipe,
 };
 use chinwag_model::Epoch;
 use std::{
@@ -170,12 +171,16 @@ fn fill(
         done += reader.at();
     }
     tables.sync().map_err(|error| engine(&error))?;
-    if last.store_format < FORMAT {
-        migrate::all(Path::new("the restored store"), tables)?;
+    if last.store_format == FORMAT_1 {
+        migrate::all(Path::new("the restored store"), tables, FORMAT_1)?;
     } else {
         rebuild::inbox(tables).map_err(RestoreError::Failed)?;
     }
     tables.sync().map_err(|error| engine(&error))?;
+    // What an earlier backup says and a later one takes back was written, and is not to be found in the directory.
+    if backups.len() > 1 {
+        wipe::wipe_now(tables).map_err(RestoreError::Failed)?;
+    }
     let report = check_view(&tables.view(), &mut |_| {});
     if report.problems.is_empty() {
         Ok(report)
