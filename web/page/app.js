@@ -1,7 +1,7 @@
 /** The page once someone is in: the feed on one side, the views on the other. */
 
 import { Client, IndexedDbStore, MemoryStore, Outbox, chatOf } from '../client/src/index.js';
-import { avatar, bdi, h, icon, iconButton } from './dom.js';
+import { avatar, h, icon, iconButton, name } from './dom.js';
 import { Inbox } from './inbox.js';
 import { InboxView } from './inbox_view.js';
 import { Marks } from './marks.js';
@@ -46,7 +46,7 @@ export class App {
         this.main = h('div.main', null);
         this.banner = h('div.banner', { role: 'status', hidden: true });
         this.toasts = h('div.toasts', { role: 'status' });
-        const head = h('header.side-head', null, avatar(this.me), h('h2', null, bdi(this.me)), iconButton('gear', 'Settings', () => openSettings(this)));
+        const head = h('header.side-head', null, avatar(this.me), h('h2', null, name(this.me)), iconButton('gear', 'Settings', () => openSettings(this)));
         this.side = h('nav.side', { 'aria-label': 'Chats' }, head, this.inboxView.element);
         this.element = h('div.app', null, this.banner, h('main.panes', null, h('h1.unseen', null, 'Chinwag'), this.side, this.main), this.toasts);
     }

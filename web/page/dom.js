@@ -55,10 +55,23 @@ export function bdi(text, props) {
     return h('bdi', { dir: 'auto', ...props }, text);
 }
 
+/** What turns text round or has no width, but for what joins letters and emoji. */
+const UNSEEN = /[\p{Cf}--[\u{200c}\u{200d}\u{e0020}-\u{e007f}]]/gv;
+
+/** A name that shows all it is made of, so that none passes for another by what can't be seen. */
+export function visible(user) {
+    return user.replace(UNSEEN, (char) => `‹U+${char.codePointAt(0).toString(16).toUpperCase().padStart(4, '0')}›`);
+}
+
+/** A user's name. */
+export function name(user) {
+    return bdi(visible(user));
+}
+
 /** A round sign for a user: the first letter, in one of twelve hues. */
 export function avatar(user) {
-    const [first = '?'] = new Intl.Segmenter(undefined, { granularity: 'grapheme' }).segment(user);
-    const letter = typeof first === 'string' ? first : first.segment;
+    const segments = [...new Intl.Segmenter(undefined, { granularity: 'grapheme' }).segment(user)].map(({ segment }) => segment);
+    const letter = segments.find((segment) => /^(?:[\p{L}\p{N}]|\p{RGI_Emoji}$)/v.test(segment)) ?? '?';
     let sum = 0;
     for (const char of user) sum = (sum * 31 + char.codePointAt(0)) % 9973;
     return h('span.avatar', { 'aria-hidden': true, 'data-hue': sum % 12 }, letter.length > 8 ? '?' : letter.toLocaleUpperCase());

@@ -1,7 +1,7 @@
 /** The list of chats: search, unread counts, who is there. */
 
 import { chatOf } from '../client/src/index.js';
-import { avatar, bdi, h, icon } from './dom.js';
+import { avatar, bdi, h, icon, name } from './dom.js';
 import { briefTextOf } from './text.js';
 import { briefOf, isoOf, wholeTimeOf } from './time.js';
 
@@ -64,7 +64,7 @@ export class InboxView {
         const row = h('li', null, h(
             'a.chat', { href: app.hrefOf(peer), 'data-chat': chat, 'aria-current': isOpen ? 'page' : null },
             h('span.face', null, avatar(peer), online && h('span.online', { role: 'img', 'aria-label': 'online' })),
-            h('span.who', null, bdi(peer)),
+            h('span.who', null, name(peer)),
             h('time.when', { datetime: isoOf(message.ts), title: wholeTimeOf(message.ts) }, briefOf(message.ts)),
             h('span.what', null, state && h('span', { class: `ticks ${state.toLowerCase()}`, role: 'img', 'aria-label': state }, icon(state === 'Sent' ? 'tick' : 'ticks')), preview),
             unread > 0 && h('span.count', { 'aria-label': `${unread} unread` }, unread > 999 ? '999+' : unread),
@@ -80,7 +80,7 @@ export class InboxView {
     /** To someone who is in no chat yet. */
     #startRow(text, found) {
         if (!text || text.includes(':') || found.some(({ peer }) => peer === text)) return undefined;
-        return h('li', null, h('a.chat.start', { href: this.app.hrefOf(text) }, h('span.face', null, avatar(text)), h('span.who', null, bdi(text)), h('span.what', null, text === this.app.me ? 'Write a note to yourself' : 'Start a chat')));
+        return h('li', null, h('a.chat.start', { href: this.app.hrefOf(text) }, h('span.face', null, avatar(text)), h('span.who', null, name(text)), h('span.what', null, text === this.app.me ? 'Write a note to yourself' : 'Start a chat')));
     }
 
     #searched() {

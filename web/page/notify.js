@@ -1,5 +1,6 @@
 /** Tells who looks elsewhere: a count in the title, and the system's notifications where they were asked for. */
 
+import { visible } from './dom.js';
 import { loadSetting, saveSetting } from './session.js';
 import { briefTextOf } from './text.js';
 
@@ -28,7 +29,7 @@ export async function setNotifying(isWanted) {
 export function notify(message, me, onClick) {
     if (!isNotifying()) return;
     try {
-        const shown = new Notification(message.sender, { body: briefTextOf(message, me), tag: `chinwag ${message.chat}`, icon: 'page/icon.svg' });
+        const shown = new Notification(visible(message.sender), { body: briefTextOf(message, me), tag: `chinwag ${message.chat}`, icon: 'page/icon.svg' });
         shown.onclick = () => {
             window.focus();
             shown.close();

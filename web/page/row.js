@@ -1,6 +1,6 @@
 /** One message as it is shown. */
 
-import { bdi, h, icon } from './dom.js';
+import { bdi, h, icon, visible } from './dom.js';
 import { isEmojiOnly, isLong, isWild, nodesOf } from './text.js';
 import { dayOf, isSameDay, isoOf, timeOf, wholeTimeOf } from './time.js';
 
@@ -48,7 +48,7 @@ export function rowOf(message, place, view) {
     if (place.day) row.append(h('div.day', null, h('time', { datetime: isoOf(message.ts).slice(0, 10) }, dayOf(message.ts))));
     if (place.isNew) row.append(h('div.new-line', null, 'New messages'));
     row.append(
-        h('div.bubble', { title: wholeTimeOf(message.ts) }, h('span.unseen', null, mine ? 'You: ' : bdi(`${message.sender}: `)), body(message, mine), meta(message, place)),
+        h('div.line', null, h('div.bubble', { title: wholeTimeOf(message.ts) }, h('span.unseen', null, mine ? 'You: ' : bdi(`${visible(message.sender)}: `)), body(message, mine), meta(message, place))),
     );
     const reactions = Object.entries(message.reactions ?? {});
     if (reactions.length > 0) row.append(reactionsOf(message, reactions, view));
@@ -87,7 +87,7 @@ function meta(message, { state }) {
 function reactionsOf(message, reactions, { me, onReact }) {
     const buttons = reactions.map(([emoji, users]) => {
         const mine = users.includes(me);
-        const who = users.map((user) => (user === me ? 'you' : user)).join(' and ');
+        const who = users.map((user) => (user === me ? 'you' : visible(user))).join(' and ');
         const button = h('button.reaction', { type: 'button', 'aria-pressed': mine, title: who, onclick: () => onReact(message, emoji, mine) }, bdi(emoji));
         if (users.length > 1) button.append(String(users.length));
         button.append(h('span.unseen', null, ` by ${who}`));
@@ -106,7 +106,8 @@ export function pendingRowOf(entry, state, { onRetry, onDiscard }) {
     const words = { sending: 'Sending', waiting: 'Waiting to be sent', failed: 'Not sent' }[state];
     const row = h('li.row.mine.first.last.pending', { 'data-key': entry.key, 'data-state': state, tabindex: -1 });
     const sign = h('span', { class: `ticks ${state}`, role: 'img', 'aria-label': words, title: words }, icon(state === 'failed' ? 'alert' : 'clock'));
-    row.append(h('div.bubble', null, h('span.unseen', null, 'You: '), textOf(entry.text), h('span.meta', null, state === 'waiting' && 'waiting', h('time', null, timeOf(entry.addedMs * 1000)), sign)));
+    const meta = h('span.meta', null, h('time', null, timeOf(entry.addedMs * 1000)), sign);
+    row.append(h('div.line', null, h('div.bubble', null, h('span.unseen', null, 'You: '), textOf(entry.text), meta)));
     if (state === 'failed') {
         row.append(h(
             'div.failure', { role: 'alert' }, `Not sent: ${entry.error?.message ?? 'refused'}. `,

@@ -1,6 +1,6 @@
 /** How things look and what tells of a message; the keys; the way out. */
 
-import { bdi, h, openDialog } from './dom.js';
+import { h, name, openDialog } from './dom.js';
 import { canNotify, isNotifying, setNotifying } from './notify.js';
 import { applyTheme, loadSetting, saveSetting } from './session.js';
 
@@ -27,7 +27,7 @@ export function openSettings(app) {
     } });
     const refused = h('p.quiet', { hidden: true }, 'This browser does not allow them for this page.');
     openDialog('Settings', (close) => [
-        h('p.quiet', null, 'You are ', bdi(app.me), '.'),
+        h('p.quiet', null, 'You are ', name(app.me), '.'),
         h('fieldset', null, h('legend', null, 'Appearance'), h('div.choices', null, choice('auto', 'Automatic'), choice('light', 'Light'), choice('dark', 'Dark'))),
         h('label.check', null, told, ' Notify me of new messages'),
         refused,

@@ -1,7 +1,7 @@
 /** One open chat: its history, what is on its way, and everything one can do to a message. */
 
 import { Composer } from './composer.js';
-import { announce, avatar, bdi, h, icon, iconButton, openDialog } from './dom.js';
+import { announce, avatar, h, icon, iconButton, name as nameOf, openDialog, visible } from './dom.js';
 import { QUICK, openEmoji } from './emoji.js';
 import { History } from './history.js';
 import { loadDraft, saveDraft } from './session.js';
@@ -24,7 +24,7 @@ export class Talk {
         this.chat = chat;
         this.peer = peer;
         this.history = new History(app.client, chat);
-        const name = peer === app.me ? 'yourself' : peer;
+        const name = peer === app.me ? 'yourself' : visible(peer);
         this.timeline = new Timeline(this.history, {
             me: app.me,
             label: `Conversation with ${name}`,
@@ -51,7 +51,7 @@ export class Talk {
         this.tools = h('div.tools', { role: 'toolbar', 'aria-label': 'Message', hidden: true });
         this.element = h(
             'section.talk', { 'aria-label': `Chat with ${name}` },
-            h('header.talk-head', null, iconButton('back', 'All chats', () => app.leaveChat(), { class: 'icon-button back' }), avatar(peer), h('div', null, h('h2', null, bdi(peer), peer === app.me && h('span.quiet', null, ' (you)')), this.status)),
+            h('header.talk-head', null, iconButton('back', 'All chats', () => app.leaveChat(), { class: 'icon-button back' }), avatar(peer), h('div', null, h('h2', null, nameOf(peer), peer === app.me && h('span.quiet', null, ' (you)')), this.status)),
             h('div.talk-body', { onkeydown: (event) => this.#key(event), onpointerover: (event) => this.#hover(event), onpointerleave: () => this.#tools(undefined) }, this.timeline.element, this.jump),
             this.composer.element,
         );
@@ -106,7 +106,7 @@ export class Talk {
         this.status.textContent = words;
         this.status.title = known?.last_seen && !known.online ? wholeTimeOf(known.last_seen) : '';
         this.status.className = `status${typing ? ' typing' : known?.online ? ' is-online' : ''}`;
-        const bubble = typing ? [h('div.dots', { role: 'img', 'aria-label': `${peer} is typing` }, h('i'), h('i'), h('i'))] : [];
+        const bubble = typing ? [h('div.dots', { role: 'img', 'aria-label': `${visible(peer)} is typing` }, h('i'), h('i'), h('i'))] : [];
         const wasAtEnd = this.timeline.isAtEnd;
         this.timeline.foot.replaceChildren(...bubble);
         if (wasAtEnd) this.timeline.toEnd();
@@ -120,7 +120,7 @@ export class Talk {
         const wasAtEnd = this.timeline.isAtEnd;
         if (message.sender !== this.app.me) {
             if (!wasAtEnd || !isShown) this.#unseen++;
-            if (document.visibilityState === 'visible') announce(`${message.sender}: ${briefTextOf(message, this.app.me)}`);
+            if (document.visibilityState === 'visible') announce(`${visible(message.sender)}: ${briefTextOf(message, this.app.me)}`);
         }
         this.timeline.draw();
         this.seen();
@@ -256,7 +256,7 @@ export class Talk {
             this.tools.hidden = true;
             return;
         }
-        if (this.tools.parentElement === row && !this.tools.hidden && this.tools.message === message) return;
+        if (row.contains(this.tools) && !this.tools.hidden && this.tools.message === message) return;
         const mayRevise = this.#mayRevise(message);
         const smile = iconButton('smile', 'React', () => this.#reactTo(message, smile));
         const props = { tabindex: -1 };
@@ -269,7 +269,10 @@ export class Talk {
         ].filter(Boolean));
         this.tools.message = message;
         this.tools.hidden = false;
-        if (this.tools.parentElement !== row) row.append(this.tools);
+        const line = row.querySelector('.line');
+        const isHigh = line.getBoundingClientRect().top - this.timeline.element.getBoundingClientRect().top < 36;
+        this.tools.classList.toggle('below', isHigh);
+        if (this.tools.parentElement !== line) line.append(this.tools);
     }
 
     /** The usual six, and all. */

@@ -39,11 +39,16 @@ export function nodesOf(text) {
         const address = trimmed(match[0]);
         const link = linkTo(address);
         if (!link) continue;
-        nodes.push(text.slice(at, match.index), ...link);
+        nodes.push(plain(text.slice(at, match.index)), link);
         at = match.index + address.length;
     }
-    nodes.push(text.slice(at));
+    nodes.push(plain(text.slice(at)));
     return nodes.filter((node) => node !== '');
+}
+
+/** Text between links; where it turns the direction round, only its own. */
+function plain(text) {
+    return /[\u202a-\u202e\u2066-\u2069]/.test(text) ? h('bdi', { dir: 'auto' }, text) : text;
 }
 
 function trimmed(address) {
@@ -63,7 +68,7 @@ function linkTo(address) {
     if (!SCHEMES.has(url.protocol)) return undefined;
     const link = h('a', { href: url.href, target: '_blank', rel: 'noopener noreferrer nofollow', dir: 'ltr' }, address);
     const honest = url.protocol === 'mailto:' ? undefined : misleads(url, address);
-    return honest ? [link, h('span.goes-to', { dir: 'ltr' }, ` (goes to ${honest})`)] : [link];
+    return honest ? h('bdi', { dir: 'ltr' }, link, h('span.goes-to', null, ` (goes to ${honest})`)) : link;
 }
 
 /** The host, where a name before an @ or letters of other scripts could be taken for it. */
