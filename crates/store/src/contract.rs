@@ -4,11 +4,13 @@ mod erase;
 mod feed;
 mod keys;
 mod revise;
+mod vitals;
 
 pub use erase::*;
 pub use feed::*;
 pub use keys::*;
 pub use revise::*;
+pub use vitals::*;
 
 use crate::{Appended, Store, StoreError};
 use chinwag_model::{
@@ -66,6 +68,8 @@ macro_rules! contract_tests {
             a_catch_up_tells_of_revisions
             revisions_at_once_are_all_kept
             revisions_are_there_again
+            an_observer_hears_of_each_batch
+            vitals_say_how_a_store_does
             an_erased_user_is_in_no_message_and_the_peer_keeps_theirs
             an_erased_key_is_new
             an_erasure_is_there_again

@@ -1,6 +1,9 @@
 //! A store that fails, delays or loses the answer of its Nth call, around any other.
 
-use crate::{Appended, CatchUp, Outlet, Store, StoreError, StoreFuture};
+use crate::{
+    Appended, CatchUp, Outlet, Store, StoreError, StoreFuture,
+    vitals::{Observer, Vitals},
+};
 use chinwag_model::{
     Chat, Draft, Epoch, InboxPage, InboxQuery, Mark, Marked, Message, Page, PageQuery, Revise, Side, Ts,
     UserId,
@@ -116,6 +119,14 @@ impl Store for FaultyStore {
 
     fn publish_to(&self, outlet: Arc<dyn Outlet>) {
         self.inner.publish_to(outlet);
+    }
+
+    fn observe(&self, observer: Arc<dyn Observer>) {
+        self.inner.observe(observer);
+    }
+
+    fn vitals(&self) -> Pin<Box<dyn Future<Output = Vitals> + Send + '_>> {
+        self.inner.vitals()
     }
 
     fn epoch(&self) -> Epoch {

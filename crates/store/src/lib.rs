@@ -11,6 +11,7 @@ pub mod fault;
 mod keys;
 pub mod memory;
 mod revise;
+pub mod vitals;
 
 pub use error::StoreError;
 pub use keys::{KeyStore, StoredKey};
@@ -20,6 +21,7 @@ use chinwag_model::{
     Ts, UserId,
 };
 use std::{future::Future, pin::Pin, sync::Arc};
+use vitals::{Observer, Vitals};
 
 /// A future that a [`Store`] returns.
 pub type StoreFuture<'a, T> = Pin<Box<dyn Future<Output = Result<T, StoreError>> + Send + 'a>>;
@@ -122,6 +124,12 @@ pub trait Store: Send + Sync {
 
     /// Names the one place that is told of what becomes durable. To be called once, before the first write.
     fn publish_to(&self, outlet: Arc<dyn Outlet>);
+
+    /// Names the one who is told of each batch. To be called once, before the first write.
+    fn observe(&self, observer: Arc<dyn Observer>);
+
+    /// How the store does. It waits for the disk for two seconds at most, and for nothing else.
+    fn vitals(&self) -> Pin<Box<dyn Future<Output = Vitals> + Send + '_>>;
 
     /// Which life of the store this is; a new or a restored store has another.
     fn epoch(&self) -> Epoch;

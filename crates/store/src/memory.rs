@@ -7,6 +7,7 @@ use crate::{
     clock::ClockWatch,
     keys::{put, revoke},
     revise::apply,
+    vitals::{Batch, Observer, Vitals},
 };
 use chinwag_model::{
     Chat, Clock, Direction, Draft, Epoch, Event, InboxEntry, InboxPage, InboxQuery, KeyId, Mark, Marked,
@@ -20,6 +21,7 @@ use std::{
     future::{Future, pending, ready},
     pin::Pin,
     sync::Arc,
+    time::Duration,
 };
 
 /// The reference model.
@@ -38,6 +40,7 @@ struct State {
     chats: BTreeMap<Chat, History>,
     keys: HashMap<(Chat, Side, SendKey), Arc<Message>>,
     outlet: Option<Arc<dyn Outlet>>,
+    observer: Option<Arc<dyn Observer>>,
     api_keys: Vec<StoredKey>,
 }
 
@@ -101,6 +104,11 @@ impl State {
     }
 
     fn tell(&self, event: Event) {
+        if let Some(observer) = &self.observer {
+            let messages = usize::from(matches!(event, Event::Message(_)));
+            let changes = 1 - messages;
+            observer.committed(Batch { messages, changes, bytes: event.weight(), took: Duration::ZERO });
+        }
         if let Some(outlet) = &self.outlet {
             outlet.committed(vec![event]);
         }
@@ -124,8 +132,8 @@ impl MemoryStore {
     }
 
     /// Trusts the clock as it stands now, after a jump forward that held all expiry.
-    pub fn confirm_clock(&self) {
-        self.watch.confirm();
+    pub fn confirm_clock(&self) -> bool {
+        self.watch.confirm()
     }
 
     fn append_now(&self, draft: Draft) -> Result<Appended, StoreError> {
@@ -310,6 +318,16 @@ impl Store for MemoryStore {
 
     fn publish_to(&self, outlet: Arc<dyn Outlet>) {
         self.state.lock().outlet = Some(outlet);
+    }
+
+    fn observe(&self, observer: Arc<dyn Observer>) {
+        self.state.lock().observer = Some(observer);
+    }
+
+    fn vitals(&self) -> Pin<Box<dyn Future<Output = Vitals> + Send + '_>> {
+        let last_change = Ts(self.state.lock().last_ts);
+        let expiry_held = self.watch.is_held();
+        Box::pin(ready(Vitals { last_change, expiry_held, ..Vitals::default() }))
     }
 
     fn epoch(&self) -> Epoch {

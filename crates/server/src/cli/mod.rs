@@ -7,6 +7,7 @@ mod backup;
 mod bench;
 mod chat;
 mod check;
+mod clock;
 mod config;
 mod door;
 mod export;
@@ -88,6 +89,8 @@ enum Command {
     Export(export::ExportArgs),
     /// Take history in: an export, or a plain table.
     Import(import::ImportArgs),
+    /// Say that a clock that jumped ahead is right.
+    Clock(clock::ClockArgs),
     /// Make, list and revoke API keys.
     Key(key::KeyArgs),
     /// Make a token for trials.
@@ -217,6 +220,7 @@ pub async fn run() -> ExitCode {
         Command::Restore(args) => restore::run(&args),
         Command::Export(args) => export::run(&args).await,
         Command::Import(args) => import::run(&args),
+        Command::Clock(args) => clock::run(args).await,
         Command::Key(args) => key::run(args).await,
         Command::Token(args) => token::run(&args),
         Command::User(args) => user::run(&args).await,

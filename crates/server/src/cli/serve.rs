@@ -7,6 +7,7 @@ use crate::{
     http::{self, App},
     hub,
     lifecycle::{self, Descriptors, SUPERVISOR_VARIABLE, Shutdown, Standing, Supervisor, on_signals},
+    scrape,
     service::Service,
     telemetry,
 };
@@ -48,6 +49,7 @@ pub(super) async fn run(flags: &Flags) -> Result<(), CliError> {
     let cannot = |what: &str, error: io::Error| CliError::Usage(format!("{what}: {error}"));
     // The socket before the store: two servers by mistake then clash on what is quick to explain.
     let listener = bind(settings.listen)?;
+    let metrics = settings.metrics_listen.map(bind).transpose()?;
     let address = listener.local_addr().map_err(|error| cannot("the address of the socket", error))?;
     // Before the store, whose opening may take long: the first process of a container ignores what it does not handle.
     let shutdown = on_signals().map_err(|error| cannot("signals", error))?;
@@ -67,6 +69,9 @@ pub(super) async fn run(flags: &Flags) -> Result<(), CliError> {
             admin::socket_path(&settings.data).display()
         ),
     }
+    if let Some(metrics) = metrics {
+        tell_metrics(metrics, &app, &shutdown);
+    }
     tracing::info!(
         data = %data.display(),
         version = env!("CARGO_PKG_VERSION"),
@@ -84,6 +89,14 @@ pub(super) async fn run(flags: &Flags) -> Result<(), CliError> {
             process::exit(1)
         }
     }
+}
+
+/// Tells metrics to whoever asks for them at this address.
+fn tell_metrics(listener: TcpListener, app: &App, shutdown: &Shutdown) {
+    if let Ok(address) = listener.local_addr() {
+        tracing::info!("metrics, for whoever asks: http://{address}/metrics");
+    }
+    drop(tokio::spawn(scrape::serve(listener, app.clone(), scrape::Options::default(), shutdown.clone())));
 }
 
 /// Tells a supervisor that asks for it that the server serves, and later that it ends.

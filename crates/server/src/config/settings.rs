@@ -21,6 +21,7 @@ pub struct Settings {
     pub wipe_after_s: u64,
     pub log: String,
     pub log_format: LogFormat,
+    pub metrics_listen: Option<SocketAddr>,
     pub connections_max: u32,
     pub peer_connections_max: u32,
     pub sessions_per_user_max: usize,
@@ -115,6 +116,10 @@ impl Settings {
             wipe_after_s: number("wipe_after_s"),
             log: text("log").to_owned(),
             log_format: if text("log_format") == "json" { LogFormat::Json } else { LogFormat::Text },
+            metrics_listen: match config.value("metrics_listen").0 {
+                Value::Address(address) => Some(address),
+                _ => None,
+            },
             connections_max: small("connections_max"),
             peer_connections_max: small("peer_connections_max"),
             sessions_per_user_max: size("sessions_per_user_max"),

@@ -40,6 +40,8 @@ pub(crate) const SETTINGS: &[Setting] = &[
     of("wipe_after_s", number(WIPE_AFTER_MIN.as_secs(), WIPE_AFTER_MAX.as_secs())),
     of("log", Kind::LogFilter),
     of("log_format", Kind::Choice(&["text", "json"])),
+    of("metrics_listen", Kind::AddressOrNone),
+    of("metrics_open", Kind::Switch),
     of("connections_max", number(1, 1_000_000)),
     of("peer_connections_max", number(0, 1_000_000)),
     of("sessions_per_user_max", number(1, 10_000)),

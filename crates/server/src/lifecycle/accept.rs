@@ -103,6 +103,8 @@ impl Acceptor<'_> {
         let (peers, prefaces) = (self.peers.clone(), self.prefaces.clone());
         let mut stop = self.stop.subscribe();
         let seat = Arc::new(self.crowd.seat());
+        app.metrics().accepted.count();
+        let open = app.metrics().connections.hold();
         tokio::spawn(async move {
             let leave = seat.clone();
             let served = async move {
@@ -123,8 +125,8 @@ impl Acceptor<'_> {
             // Whoever has left HTTP waits for nothing, and is never asked to leave.
             drop(leave);
             if let Some((takeover, place)) = takeover {
-                // Both come back when the connection ends, whichever way.
-                let held = (slot, place);
+                // All come back when the connection ends, whichever way.
+                let held = (slot, place, open);
                 // In a task of its own, which is a fraction of this one.
                 tokio::spawn(async move {
                     takeover.serve().await;
@@ -137,7 +139,11 @@ impl Acceptor<'_> {
 
 /// A place for a connection of a peer. A proxy that is believed speaks for many, whom no bound of its own may shut out.
 fn place(peers: &Peers, app: &App, peer: Peer) -> Option<Place> {
-    if app.believes(&peer) { Some(Place::UNCOUNTED) } else { peers.place(peer) }
+    let place = if app.believes(&peer) { Some(Place::UNCOUNTED) } else { peers.place(peer) };
+    if place.is_none() {
+        app.metrics().refused.count();
+    }
+    place
 }
 
 /// Bytes that the kernel may hold unsent for a connection before it takes no more: so what waits for a slow client waits

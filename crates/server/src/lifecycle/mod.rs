@@ -95,6 +95,7 @@ pub async fn run(
         options: Arc::new(options),
         app,
     };
+    life.app.metrics().set_connections_max(slots(&life.options) as u64);
     let acceptor = Acceptor {
         listener,
         app: &life.app,

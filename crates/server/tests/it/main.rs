@@ -5,6 +5,7 @@
 
 mod auth;
 mod bounds;
+mod clock;
 mod connection;
 mod cors;
 mod end;
@@ -14,6 +15,7 @@ mod founding;
 mod framing;
 mod handshake;
 mod headers;
+mod metrics;
 mod openapi;
 mod page;
 mod poll;

@@ -74,6 +74,8 @@ impl EmbeddedStore {
             outlet: Arc::new(OnceLock::new()),
             horizon: Arc::new(AtomicU64::new(last.0)),
             reads: Arc::new(Semaphore::new(READS_MAX)),
+            observer: Arc::default(),
+            looking: Arc::default(),
             tables,
             reserve: Arc::new(Reserve::new(layout.root().to_owned(), options.disk_reserve_bytes)),
             failure: Failure::none(),
@@ -131,6 +133,7 @@ impl Inner {
             failure: self.failure.clone(),
             trim: Trim::new(self.watch.clone(), derived.clone()),
             committed: to_answer,
+            observer: self.observer.clone(),
         };
         let answers = Answers {
             durable,

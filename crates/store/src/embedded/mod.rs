@@ -4,7 +4,8 @@
 //! chat is hot, else from disk on a bounded set of blocking threads. Reading order: [`record`] and [`changes`] (what is
 //! stored), `head` (what a chat comes to), `life`, `layout`, `journal` and `migrate` (how it is opened), `cell` and `cells`, `users`
 //! (what is in memory), `queue`, `sequencer`, `committer`, `answer` (how it is written), `overlay` and `follower` (how
-//! inboxes are written, later), `wipe` and `scrub` (how what was taken back leaves the disk), `reader` and `feed` (how it is read), [`check()`] (how it is verified).
+//! inboxes are written, later), `wipe` and `scrub` (how what was taken back leaves the disk), `reader` and `feed` (how it is read), [`check()`] (how it is verified),
+//! `vitals` (how it does).
 
 mod answer;
 pub mod archive;
@@ -40,6 +41,7 @@ mod tables;
 mod timeline;
 mod trim;
 mod users;
+mod vitals;
 mod wipe;
 
 pub use check::{CheckProgress, CheckReport, check};
@@ -48,7 +50,11 @@ pub use layout::OpenError;
 pub use maintenance::Maintenance;
 pub use options::Options;
 
-use crate::{Appended, CatchUp, Outlet, Store, StoreError, StoreFuture, clock::ClockWatch};
+use crate::{
+    Appended, CatchUp, Outlet, Store, StoreError, StoreFuture,
+    clock::ClockWatch,
+    vitals::{Observer, Vitals},
+};
 use cell::{ChatCell, InMemory, KeyHash, is_repeat};
 use cells::Cells;
 use chinwag_model::{
@@ -98,6 +104,9 @@ struct Inner {
     /// The time up to which every read shows everything.
     horizon: Arc<AtomicU64>,
     reads: Arc<Semaphore>,
+    observer: Arc<OnceLock<Arc<dyn Observer>>>,
+    /// Held by whoever asks the disk how it does.
+    looking: Arc<tokio::sync::Mutex<()>>,
     tables: Tables,
     reserve: Arc<Reserve>,
     failure: Failure,
@@ -112,8 +121,8 @@ struct Inner {
 
 impl EmbeddedStore {
     /// Trusts the clock as it stands now, after a jump forward that held all expiry.
-    pub fn confirm_clock(&self) {
-        self.inner.watch.confirm();
+    pub fn confirm_clock(&self) -> bool {
+        self.inner.watch.confirm()
     }
 
     async fn append_draft(&self, draft: Draft) -> Result<Appended, StoreError> {
@@ -283,6 +292,16 @@ impl Store for EmbeddedStore {
         if self.inner.outlet.set(outlet).is_err() {
             tracing::error!("the store has an outlet already, and keeps it");
         }
+    }
+
+    fn observe(&self, observer: Arc<dyn Observer>) {
+        if self.inner.observer.set(observer).is_err() {
+            tracing::error!("the store has an observer already, and keeps it");
+        }
+    }
+
+    fn vitals(&self) -> Pin<Box<dyn Future<Output = Vitals> + Send + '_>> {
+        Box::pin(self.take_vitals())
     }
 
     fn epoch(&self) -> Epoch {

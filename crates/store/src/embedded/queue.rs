@@ -1,7 +1,7 @@
 //! The bounded queue between the tasks that send and the thread that writes.
 
 use super::cell::{ChatCell, KeyHash};
-use crate::{Appended, StoreError};
+use crate::{Appended, StoreError, vitals::QueueVitals};
 use chinwag_model::{Change, Chat, Draft, Mark, Marked, Message, Revise, Seq, Side};
 use parking_lot::{Condvar, Mutex};
 use std::{
@@ -77,21 +77,23 @@ pub(super) enum Outcome {
     Compare(Seq, Draft),
 }
 
-/// Where a send waits for its answer; its place in the queue is free once it has it.
+/// Where a send waits for its answer; its place in the queue is free before it has it.
 pub(super) struct Reply {
     sender: oneshot::Sender<Result<Outcome, StoreError>>,
-    _permit: Permit,
+    permit: Permit,
 }
 
 impl Reply {
     pub(super) fn new(permit: Permit) -> (Self, oneshot::Receiver<Result<Outcome, StoreError>>) {
         let (sender, receiver) = oneshot::channel();
-        (Self { sender, _permit: permit }, receiver)
+        (Self { sender, permit }, receiver)
     }
 
     /// Answers. Whoever went away meanwhile does not hear it.
     pub(super) fn give(self, answer: Result<Outcome, StoreError>) {
-        drop(self.sender.send(answer));
+        let Self { sender, permit } = self;
+        drop(permit);
+        drop(sender.send(answer));
     }
 }
 
@@ -229,6 +231,16 @@ impl Queue {
         }
         std::mem::swap(&mut state.items, items);
         Wake { committer_free: state.committer_free, closed: state.closed }
+    }
+
+    /// What is on its way, and how much may be.
+    pub(super) fn vitals(&self) -> QueueVitals {
+        QueueVitals {
+            messages: self.held.messages.load(Relaxed),
+            bytes: self.held.bytes.load(Relaxed),
+            max_messages: self.max_messages,
+            max_bytes: self.max_bytes,
+        }
     }
 
     /// Says that the committer was given a batch.

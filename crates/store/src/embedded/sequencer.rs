@@ -256,6 +256,7 @@ impl Gathered {
     /// in memory far longer than they do, and would keep them there.
     fn seal(self, tables: &Tables) -> Batch {
         let bytes = self.bytes.freeze();
+        let mut size = bytes.len();
         let mut rows = tables.batch(self.messages.len() + self.marked.len() + 3 * self.revised.len() + 2);
         for (message, before) in &self.revised {
             revisions::put(message, *before, tables, &mut rows);
@@ -268,21 +269,24 @@ impl Gathered {
             |(chat, cell): (&Chat, &Arc<ChatCell>)| encode_standing(chat, &cell.standing(), &mut bytes);
         let markers: Vec<_> = self.marked.iter().map(encode).collect();
         let bytes = bytes.freeze();
+        size += bytes.len();
         for place in markers {
             rows.insert(&tables.markers, bytes.slice(place.key), bytes.slice(place.value));
         }
         let mut bytes = BytesMut::new();
         if let Some(place) = changes::encode(&self.changes, &mut bytes) {
             let bytes = bytes.freeze();
+            size += bytes.len();
             rows.insert(&tables.changes, bytes.slice(place.key), bytes.slice(place.value));
         }
         if let Some(due) = self.wipe_due {
             let mut bytes = BytesMut::new();
             let place = wipe::encode(due, &mut bytes);
             let bytes = bytes.freeze();
+            size += bytes.len();
             rows.insert(&tables.upkeep, bytes.slice(place.key), bytes.slice(place.value));
         }
-        Batch { rows, done: self.done }
+        Batch { rows, bytes: size, done: self.done }
     }
 }
 

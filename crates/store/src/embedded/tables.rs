@@ -1,7 +1,7 @@
 //! The engine, and the tables that it holds. Only this file and its callers beside it know fjall.
 
 use super::{Options, changes, journal, layout::OpenError};
-use crate::StoreError;
+use crate::{StoreError, vitals::DiskVitals};
 use chinwag_model::{Chat, Ts};
 use fjall::{
     Database, Iter, Keyspace, KeyspaceCreateOptions, OwnedWriteBatch, PersistMode, Readable, Snapshot,
@@ -219,8 +219,24 @@ impl Tables {
 
     /// How many rows there are, about.
     pub(super) fn rows_estimate(&self) -> u64 {
-        let tables = [&self.messages, &self.changes, &self.markers, &self.inbox, &self.revised];
-        tables.map(|table| table.approximate_len() as u64).iter().sum()
+        self.all().map(|table| table.approximate_len() as u64).iter().sum()
+    }
+
+    /// Bytes that the cache of blocks holds, and may hold.
+    pub(super) fn block_cache(&self) -> (u64, u64) {
+        (self.db.cache_size(), self.db.cache_capacity())
+    }
+
+    /// What the engine says of itself, without its tables and journals.
+    pub(super) fn engine_vitals(&self) -> DiskVitals {
+        DiskVitals {
+            memtable_bytes: self.db.write_buffer_size(),
+            flushes_waiting: self.db.outstanding_flushes(),
+            compactions: self.db.active_compactions(),
+            compactions_done: self.db.compactions_completed(),
+            compacting: self.db.time_compacting(),
+            ..DiskVitals::default()
+        }
     }
 
     /// Whether a row of the change log is its last.

@@ -4,6 +4,7 @@
 //! heads of a chat the newer stays, it does not matter which of them comes first.
 
 use super::head::Head;
+use crate::vitals::{Asked, CacheVitals};
 use chinwag_model::{Chat, InboxQuery, Side, Ts, UserId};
 use parking_lot::Mutex;
 use quick_cache::{DefaultHashBuilder, Lifecycle, OptionsBuilder, Weighter, sync::Cache};
@@ -11,7 +12,10 @@ use std::{
     collections::{BTreeSet, HashMap},
     convert::Infallible,
     ops::Bound::{Excluded, Unbounded},
-    sync::Arc,
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering::Relaxed},
+    },
 };
 
 /// Below this, one inbox could fill a part of the cache.
@@ -29,6 +33,8 @@ const FILL_CHATS: usize = 256;
 /// The inboxes in memory.
 pub(super) struct Users {
     cache: Cache<UserId, Entry, WeightOfEntry, DefaultHashBuilder, KeepUsed>,
+    hits: AtomicU64,
+    misses: AtomicU64,
 }
 
 /// An inbox and what it counts for, which the cache subtracts once it goes.
@@ -97,20 +103,33 @@ impl Users {
             .shards(1)
             .build()
             .expect("both capacities are given");
-        Self { cache: Cache::with_options(options, WeightOfEntry, DefaultHashBuilder::default(), KeepUsed) }
+        let cache = Cache::with_options(options, WeightOfEntry, DefaultHashBuilder::default(), KeepUsed);
+        Self { cache, hits: AtomicU64::new(0), misses: AtomicU64::new(0) }
     }
 
     /// A user's inbox, which takes every change from now on. It may have to be filled.
     pub(super) fn get(&self, user: &UserId) -> Arc<Inbox> {
         if let Some(entry) = self.cache.get(user) {
+            self.hits.fetch_add(1, Relaxed);
             return entry.inbox;
         }
+        self.misses.fetch_add(1, Relaxed);
         // A second owner from the start, so that the cache keeps it.
         let inbox = Arc::<Inbox>::default();
         let make = || Ok::<_, Infallible>(Entry { inbox: inbox.clone(), weight_bytes: weight_bytes(0) });
         match self.cache.get_or_insert_with(user, make) {
             Ok(entry) => entry.inbox,
             Err(never) => match never {},
+        }
+    }
+
+    /// How it does.
+    pub(super) fn vitals(&self) -> CacheVitals {
+        CacheVitals {
+            name: "inboxes",
+            bytes: self.cache.weight(),
+            capacity_bytes: self.cache.capacity(),
+            asked: Some(Asked { hits: self.hits.load(Relaxed), misses: self.misses.load(Relaxed) }),
         }
     }
 
