@@ -71,6 +71,8 @@ export class Outbox {
         if (client.locks && typeof BroadcastChannel === 'function') {
             this.#tabs = new BroadcastChannel(this.#name('outbox'));
             this.#tabs.onmessage = ({ data }) => this.#hear(data);
+            // In Node it would keep the program from ending.
+            /** @type {{ unref?: () => void }} */ (this.#tabs).unref?.();
         }
     }
 
@@ -305,6 +307,6 @@ export class Outbox {
 
 /** @param {ChinwagError} error */
 function mayPass(error) {
-    const isProxys = error.code === 'bad_reply' && (error.status === 0 || error.status >= 500);
-    return error.isPassing || error.isUnidentified || isProxys;
+    const fromProxy = error.code === 'bad_reply' && (error.status === 0 || error.status >= 500);
+    return error.isPassing || error.isUnidentified || fromProxy;
 }
