@@ -28,7 +28,9 @@ pub(super) async fn create(query: &str, app: &App) -> Answer {
     match keys.create(&name, scope, app.now()).await {
         Ok(NewKey { id, secret }) => {
             tracing::info!(%id, scope = scope.as_str(), "an API key was made");
-            text(StatusCode::OK, format!("{id} {secret}\n"))
+            let mut made = text(StatusCode::OK, format!("{id} {secret}\n"));
+            made.extensions_mut().insert(id);
+            made
         }
         Err(error) => failed(&error),
     }

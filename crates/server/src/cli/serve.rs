@@ -3,6 +3,7 @@
 use super::{CliError, door, load};
 use crate::{
     admin,
+    audit::Audit,
     config::{Flags, Settings},
     http::{self, App},
     hub,
@@ -58,8 +59,10 @@ pub(super) async fn run(flags: &Flags) -> Result<(), CliError> {
     let maintenance = store.maintenance();
     let store = Arc::new(store);
     let door = door::hang(keys, store.clone(), clock.clone()).await?;
-    let service = Service::new(store, Arc::new(LocalBus::default()), clock, hub_options(&settings));
+    let service = Service::new(store, Arc::new(LocalBus::default()), clock.clone(), hub_options(&settings));
+    let audit = open_audit(&settings, &clock, &service)?;
     let app = App::guarded(service, door, http_options(&settings));
+    app.audit_to(audit.clone());
     match admin::bind(&settings.data) {
         Ok(listener) => {
             drop(tokio::spawn(admin::serve(listener, maintenance, app.clone(), shutdown.clone())));
@@ -80,15 +83,25 @@ pub(super) async fn run(flags: &Flags) -> Result<(), CliError> {
     watched(shutdown.clone());
     match lifecycle::run(listener, lifecycle_options(&settings, descriptors), app, shutdown).await {
         Ok(()) => {
+            audit.flush();
             tracing::info!("ended in order");
             Ok(())
         }
         Err(error) => {
+            audit.flush();
             tracing::error!("ending at once: {error}");
             // Dropping the store would wait for its writer, or let the engine write again after a failure.
             process::exit(1)
         }
     }
+}
+
+/// The audit log, if the settings name one.
+fn open_audit(settings: &Settings, clock: &Arc<SystemClock>, service: &Service) -> Result<Audit, CliError> {
+    let Some(path) = &settings.audit_log else { return Ok(Audit::none()) };
+    Audit::open(path, clock.clone(), service.metrics().clone()).map_err(|error| {
+        CliError::Usage(format!("audit_log: {} can't be opened to be written to: {error}", path.display()))
+    })
 }
 
 /// Tells metrics to whoever asks for them at this address.

@@ -42,6 +42,7 @@ pub(crate) const SETTINGS: &[Setting] = &[
     of("log_format", Kind::Choice(&["text", "json"])),
     of("metrics_listen", Kind::AddressOrNone),
     of("metrics_open", Kind::Switch),
+    of("audit_log", Kind::Words),
     of("connections_max", number(1, 1_000_000)),
     of("peer_connections_max", number(0, 1_000_000)),
     of("sessions_per_user_max", number(1, 10_000)),

@@ -1,4 +1,5 @@
 use super::{Content, Reply};
+use crate::request::RequestId;
 use hyper::header::{
     CACHE_CONTROL, CONTENT_SECURITY_POLICY, HeaderName, HeaderValue, REFERRER_POLICY, X_CONTENT_TYPE_OPTIONS,
 };
@@ -20,4 +21,12 @@ pub(super) fn secure(reply: &mut Reply) {
     for (name, value) in ALWAYS {
         reply.headers_mut().entry(name).or_insert(value);
     }
+}
+
+const X_REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
+
+/// Adds the request's id, that of a WebSocket's handshake too.
+pub(super) fn name(reply: &mut Reply, id: RequestId) {
+    let id = HeaderValue::try_from(id.to_string()).expect("hexadecimal digits");
+    reply.headers_mut().insert(X_REQUEST_ID, id);
 }

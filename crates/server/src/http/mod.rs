@@ -27,12 +27,14 @@ mod send;
 pub use crate::ws::Session;
 pub use content::Content;
 pub use lifeline::Lifeline;
-pub(crate) use reply::Refusal;
+pub(crate) use reply::{Refusal, problem_code};
 
 use crate::{
+    audit::Audit,
     hub::Identity,
     identity::{ApiKeys, Door},
     metrics::{Face, Machine, Metrics, Snapshot, Verb},
+    request::Ids,
     service::Service,
     ws,
 };
@@ -55,7 +57,7 @@ use std::{
     any::Any,
     panic::AssertUnwindSafe,
     sync::{
-        Arc,
+        Arc, OnceLock,
         atomic::{AtomicBool, Ordering::Relaxed},
     },
     time::{Duration, Instant},
@@ -105,6 +107,8 @@ struct Shared {
     body_bytes: Arc<Semaphore>,
     options: Options,
     leaving: AtomicBool,
+    ids: Ids,
+    audit: OnceLock<Audit>,
 }
 
 impl App {
@@ -127,6 +131,8 @@ impl App {
                 body_bytes,
                 options,
                 leaving: AtomicBool::new(false),
+                ids: Ids::default(),
+                audit: OnceLock::new(),
             }),
         }
     }
@@ -168,6 +174,17 @@ impl App {
         self.shared.service.leave();
     }
 
+    /// Names the audit log. To be called once, before the first request.
+    pub fn audit_to(&self, audit: Audit) {
+        self.shared.service.audited_by(Arc::new(audit.clone()));
+        let _first_stays = self.shared.audit.set(audit);
+    }
+
+    /// The audit log; `None` where there is none.
+    pub fn audit(&self) -> Option<&Audit> {
+        self.shared.audit.get()
+    }
+
     /// What is counted.
     pub fn metrics(&self) -> &Arc<Metrics> {
         self.shared.service.metrics()
@@ -202,22 +219,29 @@ impl App {
     pub async fn handle(&self, request: Request<Incoming>, lifeline: &Lifeline, connection: Peer) -> Reply {
         let (head, body) = request.into_parts();
         let peer = peer::find(&self.shared.options.forwarding, connection, &head.headers);
+        let request = self.shared.ids.begin(&head.headers, peer);
+        let mut reply = request.scope(self.serve(&head, body, lifeline, peer)).await;
+        headers::name(&mut reply, request.id);
+        reply
+    }
+
+    async fn serve(&self, head: &Parts, body: Incoming, lifeline: &Lifeline, peer: Peer) -> Reply {
         tracing::debug!(%peer, method = %head.method, path = head.uri.path(), "a request");
         let mut body = Inbound::new(body);
         lifeline.let_go();
         let start = Instant::now();
-        let answered = AssertUnwindSafe(self.answer(&head, &mut body, lifeline)).catch_unwind().await;
-        let answered = answered.unwrap_or_else(|panic| Err(after_panic(&head, &*panic)));
+        let answered = AssertUnwindSafe(self.answer(head, &mut body, lifeline)).catch_unwind().await;
+        let answered = answered.unwrap_or_else(|panic| Err(after_panic(head, &*panic)));
         let mut reply = answered.unwrap_or_else(|refusal| {
             self.metrics().error(refusal.code());
             refusal.into_reply()
         });
-        self.metrics().served(Face::Http, verb_of(&head), start.elapsed());
-        if !body.is_over(&head) {
+        self.metrics().served(Face::Http, verb_of(head), start.elapsed());
+        if !body.is_over(head) {
             reply.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
         }
         headers::secure(&mut reply);
-        self.shared.cors.open(&head, &mut reply);
+        self.shared.cors.open(head, &mut reply);
         reply
     }
 

@@ -4,6 +4,7 @@ use super::{Reply, content::Content};
 use crate::{
     hub::Close,
     identity::Unidentified,
+    request::Request,
     service::{Denied, ServiceError},
 };
 use bytes::Bytes;
@@ -83,7 +84,13 @@ impl Refusal {
     }
 
     /// Its status, and its problem document as JSON.
-    pub(crate) fn into_problem(self) -> (u16, Vec<u8>) {
+    pub(crate) fn into_problem(mut self) -> (u16, Vec<u8>) {
+        if let (ProblemCode::Internal | ProblemCode::OutcomeUnknown, Some(request)) =
+            (self.code, Request::current())
+        {
+            // What the log says of it is found by this.
+            self.problem.detail = format!("{} (request {})", self.problem.detail, request.id).into();
+        }
         tracing::debug!(code = self.code.as_str(), detail = &*self.problem.detail, "refused");
         (self.code.status(), self.problem.to_json())
     }
@@ -165,6 +172,30 @@ impl From<Close> for Refusal {
     }
 }
 
+/// The code under which an error leaves.
+pub(crate) fn problem_code(error: &ServiceError) -> ProblemCode {
+    match error {
+        ServiceError::Denied(Denied::NotAMember) => ProblemCode::NotAMember,
+        ServiceError::Denied(Denied::OtherUser | Denied::OthersOwn | Denied::Scope) => {
+            ProblemCode::NotAllowed
+        }
+        ServiceError::Leaving => ProblemCode::Unavailable,
+        ServiceError::Store(error) => match error {
+            StoreError::Busy { .. } => ProblemCode::Overloaded,
+            StoreError::Full { .. } => ProblemCode::StorageFull,
+            StoreError::KeyReused => ProblemCode::KeyReused,
+            StoreError::NoSuchMessage => ProblemCode::NoSuchMessage,
+            StoreError::NotTheSender => ProblemCode::NotTheSender,
+            StoreError::Unsent => ProblemCode::Unsent,
+            StoreError::TooLate => ProblemCode::TooLate,
+            StoreError::TooManyReactions => ProblemCode::TooManyReactions,
+            StoreError::Unavailable(_) => ProblemCode::Unavailable,
+            StoreError::OutcomeUnknown(_) => ProblemCode::OutcomeUnknown,
+            StoreError::Damaged(_) => ProblemCode::Internal,
+        },
+    }
+}
+
 /// What the store says of its insides goes to the log, here and nowhere else, and never to the client. What may come
 /// with every request of a busy hour is logged for debugging only; the store itself tells of its failure once.
 impl From<StoreError> for Refusal {
@@ -215,6 +246,36 @@ impl From<StoreError> for Refusal {
                 tracing::error!(%error, "a pull met damaged bytes");
                 Self::new(ProblemCode::Internal, "the stored bytes could not be read")
             }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::time::Duration;
+
+    #[test]
+    fn what_is_told_elsewhere_of_an_error_is_the_code_of_its_reply() {
+        let words = || "words".to_owned();
+        let of_store = [
+            StoreError::Busy { retry_after: Duration::from_secs(1) },
+            StoreError::Full { free_bytes: 1, reserve_bytes: 2 },
+            StoreError::KeyReused,
+            StoreError::NoSuchMessage,
+            StoreError::NotTheSender,
+            StoreError::Unsent,
+            StoreError::TooLate,
+            StoreError::TooManyReactions,
+            StoreError::Unavailable(words()),
+            StoreError::OutcomeUnknown(words()),
+            StoreError::Damaged(words()),
+        ];
+        let denied = [Denied::NotAMember, Denied::OtherUser, Denied::OthersOwn, Denied::Scope];
+        let all = of_store.into_iter().map(ServiceError::Store).chain(denied.map(ServiceError::Denied));
+        for error in all.chain([ServiceError::Leaving]) {
+            let told = problem_code(&error);
+            assert_eq!(told, Refusal::from(error).code());
         }
     }
 }

@@ -5,11 +5,13 @@
 //! anything is looked up: no face decides who may do what.
 
 mod access;
+mod audit;
 mod error;
 mod feed;
 mod verbs;
 
 pub use access::{Act, Denied, permit};
+pub use audit::{Asked, Auditor};
 pub use error::ServiceError;
 pub use feed::{Feed, Subscribe};
 
@@ -20,7 +22,7 @@ use crate::{
 use chinwag_bus::Bus;
 use chinwag_model::{Clock, Event, KeyId, Ts, limits::CATCH_UPS_MAX_BYTES};
 use chinwag_store::{Outlet, Store};
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use tokio::sync::Semaphore;
 
 /// The service. Clones share it.
@@ -33,6 +35,7 @@ struct Shared {
     store: Arc<dyn Store>,
     hub: Arc<Hub>,
     metrics: Arc<Metrics>,
+    auditor: OnceLock<Arc<dyn Auditor>>,
     /// One permit a byte of what feeds that catch up may hold.
     catch_up_bytes: Arc<Semaphore>,
 }
@@ -50,7 +53,7 @@ impl Service {
         let metrics = Arc::<Metrics>::default();
         store.observe(metrics.clone());
         let catch_up_bytes = Arc::new(Semaphore::new(CATCH_UPS_MAX_BYTES));
-        Self { shared: Arc::new(Shared { store, hub, metrics, catch_up_bytes }) }
+        Self { shared: Arc::new(Shared { store, hub, metrics, auditor: OnceLock::new(), catch_up_bytes }) }
     }
 
     /// The store that it stands on.

@@ -9,6 +9,7 @@ mod config;
 mod formats;
 mod help;
 mod history;
+mod log;
 mod metrics;
 mod operations;
 mod process;

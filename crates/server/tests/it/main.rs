@@ -22,6 +22,7 @@ mod poll;
 mod proxies;
 mod pull;
 mod refusals;
+mod request_ids;
 mod send;
 mod server;
 mod socket;
