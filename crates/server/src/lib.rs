@@ -14,5 +14,7 @@ pub mod request;
 pub mod scrape;
 pub mod service;
 mod sse;
+mod stream;
 pub mod telemetry;
+pub mod tls;
 mod ws;

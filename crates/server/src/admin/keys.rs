@@ -65,7 +65,7 @@ pub fn write_keys(keys: &[StoredKey]) -> String {
     text
 }
 
-fn value(query: &str, name: &str) -> Option<String> {
+pub(super) fn value(query: &str, name: &str) -> Option<String> {
     let value = query.split('&').filter_map(|pair| pair.split_once('=')).find(|(found, _)| *found == name)?.1;
     Some(percent_decode_str(value).decode_utf8_lossy().into_owned())
 }

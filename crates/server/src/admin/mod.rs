@@ -8,6 +8,7 @@ mod check;
 mod clock;
 mod export;
 mod keys;
+mod sessions;
 mod stream;
 
 pub use check::{read_report, write_report};
@@ -116,6 +117,7 @@ async fn route(request: &Request<Incoming>, store: &Maintenance, app: &App) -> A
         (&Method::GET, "/keys") => keys::list(app).await,
         (&Method::POST, "/keys") => keys::create(request.uri().query().unwrap_or_default(), app).await,
         (&Method::POST, "/keys/revoke") => keys::revoke(request.uri().query().unwrap_or_default(), app).await,
+        (&Method::POST, "/sessions/end") => sessions::end(request.uri().query().unwrap_or_default(), app),
         _ => text(StatusCode::NOT_FOUND, "there is no such verb"),
     }
 }

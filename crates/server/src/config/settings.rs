@@ -9,6 +9,9 @@ use std::{net::SocketAddr, path::PathBuf};
 #[expect(missing_docs, reason = "the reference says it, once")]
 pub struct Settings {
     pub listen: SocketAddr,
+    pub tls_cert_file: Option<String>,
+    pub tls_key_file: Option<String>,
+    pub hsts_max_age_s: u64,
     pub auth: Auth,
     pub allowed_hosts: Vec<String>,
     pub allowed_origins: Vec<String>,
@@ -27,6 +30,7 @@ pub struct Settings {
     pub peer_connections_max: u32,
     pub sessions_per_user_max: usize,
     pub bodies_max_mib: usize,
+    pub outboxes_max_mib: usize,
     pub queue_max_messages: usize,
     pub queue_max_mib: usize,
     pub chat_cache_mib: u64,
@@ -105,6 +109,9 @@ impl Settings {
         };
         Self {
             listen,
+            tls_cert_file: words("tls_cert_file"),
+            tls_key_file: words("tls_key_file"),
+            hsts_max_age_s: number("hsts_max_age_s"),
             auth,
             allowed_hosts: list("allowed_hosts"),
             allowed_origins: list("allowed_origins"),
@@ -126,6 +133,7 @@ impl Settings {
             peer_connections_max: small("peer_connections_max"),
             sessions_per_user_max: size("sessions_per_user_max"),
             bodies_max_mib: size("bodies_max_mib"),
+            outboxes_max_mib: size("outboxes_max_mib"),
             queue_max_messages: size("queue_max_messages"),
             queue_max_mib: size("queue_max_mib"),
             chat_cache_mib: number("chat_cache_mib"),

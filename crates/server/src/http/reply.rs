@@ -132,6 +132,9 @@ impl From<ServiceError> for Refusal {
         match error {
             ServiceError::Denied(denied) => denied.into(),
             ServiceError::Leaving => Self::new(ProblemCode::Unavailable, "the server is shutting down"),
+            ServiceError::TooManyWatched => {
+                Self::new(ProblemCode::Overloaded, "too many users are watched already; come back later")
+            }
             ServiceError::Store(error) => error.into(),
         }
     }
@@ -141,7 +144,7 @@ impl From<Denied> for Refusal {
     fn from(denied: Denied) -> Self {
         let code = match denied {
             Denied::NotAMember => ProblemCode::NotAMember,
-            Denied::OtherUser | Denied::OthersOwn | Denied::Scope => ProblemCode::NotAllowed,
+            _ => ProblemCode::NotAllowed,
         };
         Self::new(code, denied.to_string())
     }
@@ -166,6 +169,7 @@ impl From<Close> for Refusal {
             Close::Expired => ProblemCode::TokenExpired,
             Close::Revoked => ProblemCode::TokenInvalid,
             Close::Replaced => ProblemCode::Replaced,
+            Close::Ended => ProblemCode::SessionEnded,
             Close::Restart | Close::Overloaded | Close::FellBehind => ProblemCode::Overloaded,
         };
         Self::new(code, why.reason())
@@ -176,10 +180,11 @@ impl From<Close> for Refusal {
 pub(crate) fn problem_code(error: &ServiceError) -> ProblemCode {
     match error {
         ServiceError::Denied(Denied::NotAMember) => ProblemCode::NotAMember,
-        ServiceError::Denied(Denied::OtherUser | Denied::OthersOwn | Denied::Scope) => {
-            ProblemCode::NotAllowed
-        }
+        ServiceError::Denied(
+            Denied::OtherUser | Denied::OthersOwn | Denied::Administrators | Denied::Scope,
+        ) => ProblemCode::NotAllowed,
         ServiceError::Leaving => ProblemCode::Unavailable,
+        ServiceError::TooManyWatched => ProblemCode::Overloaded,
         ServiceError::Store(error) => match error {
             StoreError::Busy { .. } => ProblemCode::Overloaded,
             StoreError::Full { .. } => ProblemCode::StorageFull,
@@ -189,6 +194,8 @@ pub(crate) fn problem_code(error: &ServiceError) -> ProblemCode {
             StoreError::Unsent => ProblemCode::Unsent,
             StoreError::TooLate => ProblemCode::TooLate,
             StoreError::TooManyReactions => ProblemCode::TooManyReactions,
+            StoreError::Blocked => ProblemCode::Blocked,
+            StoreError::TooManyBlocks => ProblemCode::TooManyBlocks,
             StoreError::Unavailable(_) => ProblemCode::Unavailable,
             StoreError::OutcomeUnknown(_) => ProblemCode::OutcomeUnknown,
             StoreError::Damaged(_) => ProblemCode::Internal,
@@ -230,6 +237,11 @@ impl From<StoreError> for Refusal {
             StoreError::TooLate => {
                 Self::new(ProblemCode::TooLate, "the message is too old to be edited or unsent")
             }
+            StoreError::Blocked => Self::new(ProblemCode::Blocked, "the peer takes nothing from this user"),
+            StoreError::TooManyBlocks => Self::new(
+                ProblemCode::TooManyBlocks,
+                format!("a user blocks at most {} users", chinwag_model::limits::BLOCKS_MAX_USERS),
+            ),
             StoreError::TooManyReactions => Self::new(
                 ProblemCode::TooManyReactions,
                 format!("a user has at most {} reactions to a message", chinwag_model::limits::REACTIONS_MAX),

@@ -54,6 +54,15 @@ impl Service {
         let _first_stays = self.shared.auditor.set(auditor);
     }
 
+    /// Begins to watch what is done to a user as a whole.
+    pub(super) fn watch_over(&self, caller: &Caller, verb: &'static str, user: &UserId) -> Watched {
+        let (Caller::Key { id, scope }, Some(auditor)) = (caller, self.shared.auditor.get()) else {
+            return Watched(None);
+        };
+        let (key, user) = (id.clone(), Some(user.clone()));
+        Watched(Some((auditor.clone(), Asked { key, scope: *scope, verb, chat: None, user, seq: None })))
+    }
+
     /// Begins to watch a change in a chat, by the user on a side of it or by nobody; of a user's own nobody is told.
     pub(super) fn watch(
         &self,

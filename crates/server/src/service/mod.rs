@@ -20,7 +20,7 @@ use crate::{
     metrics::Metrics,
 };
 use chinwag_bus::Bus;
-use chinwag_model::{Clock, Event, KeyId, Ts, limits::CATCH_UPS_MAX_BYTES};
+use chinwag_model::{Clock, Event, KeyId, Ts, UserId, limits::CATCH_UPS_MAX_BYTES};
 use chinwag_store::{Outlet, Store};
 use std::sync::{Arc, OnceLock};
 use tokio::sync::Semaphore;
@@ -79,6 +79,11 @@ impl Service {
     /// Ends every feed that was opened with a key.
     pub fn end_sessions_of_key(&self, key: &KeyId) {
         self.shared.hub.revoke(key);
+    }
+
+    /// Ends every feed of a user, for the operator; how many there were.
+    pub fn end_sessions_of(&self, user: &UserId) -> usize {
+        self.shared.hub.end(user)
     }
 
     /// Ends every feed, and begins no more.

@@ -29,6 +29,8 @@ pub(super) struct Tables {
     pub(super) inbox: Keyspace,
     /// Which messages were revised, by time, and which are unsent: see [`super::revisions`].
     pub(super) revised: Keyspace,
+    /// A row a block: see [`super::blocks`].
+    pub(super) blocks: Keyspace,
     /// What the store does to itself: see [`super::wipe`].
     pub(super) upkeep: Keyspace,
 }
@@ -42,11 +44,13 @@ pub(super) enum Kept {
     Markers,
     /// See [`changes`].
     Changes,
+    /// See [`super::blocks`].
+    Blocks,
 }
 
 impl Kept {
     /// All of them. A backup names a table by its place here, so none ever moves.
-    pub(super) const ALL: [Self; 3] = [Self::Messages, Self::Markers, Self::Changes];
+    pub(super) const ALL: [Self; 4] = [Self::Messages, Self::Markers, Self::Changes, Self::Blocks];
 
     /// The byte that stands for it.
     pub(super) fn byte(self) -> u8 {
@@ -54,6 +58,7 @@ impl Kept {
             Self::Messages => 0,
             Self::Markers => 1,
             Self::Changes => 2,
+            Self::Blocks => 3,
         }
     }
 
@@ -143,6 +148,7 @@ impl Tables {
             Kept::Messages => &self.messages,
             Kept::Markers => &self.markers,
             Kept::Changes => &self.changes,
+            Kept::Blocks => &self.blocks,
         }
     }
 
@@ -167,8 +173,10 @@ impl Tables {
             let markers = db.keyspace("markers", table)?;
             let inbox = db.keyspace("inbox", || table().filter_policy(FilterPolicy::disabled()))?;
             let revised = db.keyspace("revised", || table().filter_policy(FilterPolicy::disabled()))?;
+            // With filters: every chat that becomes hot asks for two, and few have any.
+            let blocks = db.keyspace("blocks", table)?;
             let upkeep = db.keyspace("upkeep", || table().filter_policy(FilterPolicy::disabled()))?;
-            Ok(Self { db, dir: dir.into(), messages, changes, markers, inbox, revised, upkeep })
+            Ok(Self { db, dir: dir.into(), messages, changes, markers, inbox, revised, blocks, upkeep })
         };
         open().map_err(|error: fjall::Error| match error {
             fjall::Error::Io(source) => OpenError::Io { path: dir.to_owned(), source },
@@ -182,8 +190,8 @@ impl Tables {
     }
 
     /// All of them.
-    pub(super) fn all(&self) -> [&Keyspace; 6] {
-        [&self.messages, &self.changes, &self.markers, &self.inbox, &self.revised, &self.upkeep]
+    pub(super) fn all(&self) -> [&Keyspace; 7] {
+        [&self.messages, &self.changes, &self.markers, &self.inbox, &self.revised, &self.blocks, &self.upkeep]
     }
 
     /// An empty batch that syncs when it is committed.
