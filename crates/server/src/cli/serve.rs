@@ -222,6 +222,7 @@ fn store_options(settings: &Settings, descriptors: Descriptors) -> embedded::Opt
         chat_cache_bytes: settings.chat_cache_mib << 20,
         inbox_cache_bytes: settings.inbox_cache_mib << 20,
         block_cache_bytes: settings.block_cache_mib << 20,
+        memtable_max_bytes: settings.memtable_mib << 20,
         open_files_max: descriptors.store_files_max,
         wipe_after: Duration::from_secs(settings.wipe_after_s),
         ..embedded::Options::default()
