@@ -9,6 +9,7 @@ mod block;
 mod body;
 mod content;
 mod cors;
+mod erase;
 mod feed;
 mod gate;
 mod headers;
@@ -18,6 +19,7 @@ mod lifeline;
 pub(crate) mod limits;
 mod mark;
 mod openapi;
+mod page;
 mod peer;
 mod presence;
 mod pull;
@@ -41,7 +43,7 @@ use crate::{
     ws,
 };
 use body::Inbound;
-use chinwag_model::{Caller, KeyId, MarkerKind, Ts, UserId, limits::REPLY_UNCOUNTED_MAX_BYTES};
+use chinwag_model::{Caller, Erased, KeyId, MarkerKind, Ts, UserId, limits::REPLY_UNCOUNTED_MAX_BYTES};
 use chinwag_peer::{Forwarding, Peer};
 use chinwag_store::{Store, StoreError};
 use chinwag_wire::ProblemCode;
@@ -183,6 +185,14 @@ impl App {
         let revoked = keys.revoke(id, self.shared.service.now()).await;
         self.shared.service.end_sessions_of_key(id);
         revoked
+    }
+
+    /// Erases a user, or counts what there is of one: see [`Service::erase_for_operator`].
+    ///
+    /// # Errors
+    /// Those of [`Service::erase_for_operator`].
+    pub async fn erase(&self, user: &UserId, only_count: bool) -> Result<Erased, StoreError> {
+        self.shared.service.erase_for_operator(user, only_count).await
     }
 
     /// Ends all sessions of a user; how many there were. For the operator, who is asked nothing.
@@ -354,16 +364,21 @@ impl App {
             ("/api/block", &Method::POST) => block::block(app, caller, head, body, true).await,
             ("/api/unblock", &Method::POST) => block::block(app, caller, head, body, false).await,
             ("/api/blocks", &Method::GET | &Method::HEAD) => block::blocks(app, caller, head, body).await,
+            ("/api/erase", &Method::POST) => erase::erase(app, caller, head, body).await,
             ("/api/sessions/end", &Method::POST) => block::end_sessions(app, caller, head, body).await,
             ("/api/ticket", &Method::POST) => identify::ticket(app, identity, body).await,
             ("/api/events", &Method::GET) => feed::events(app, identity, head, body, lifeline),
             ("/api/poll", &Method::GET) => feed::poll(app, identity, head, body, lifeline).await,
+            ("/about", &Method::GET | &Method::HEAD) => Ok(page::about(app.door.is_open(), &app.options)),
             ("/openapi.json", &Method::GET | &Method::HEAD) => Ok(openapi::document()),
             ("/ping", &Method::GET | &Method::HEAD) => Ok(ok(&br#"{"message":"pong"}"#[..])),
             ("/healthz", &Method::GET | &Method::HEAD) => Ok(alive()),
             ("/readyz", &Method::GET | &Method::HEAD) => self.ready(),
             (BENCH_NOOP, &Method::POST) if app.options.bench_routes => send::noop(app, head, body).await,
             (BENCH_ECHO, &Method::GET) if app.options.bench_routes => feed::echo(app, head, body),
+            (_, &Method::GET | &Method::HEAD) if page::is_at(path) => {
+                page::file(head).ok_or_else(no_such_path)
+            }
             (path, _) => Err(self.methods(path).map_or_else(no_such_path, Refusal::method)),
         }
     }
@@ -372,13 +387,13 @@ impl App {
     fn methods(&self, path: &str) -> Option<&'static str> {
         match path {
             "/api/send" | "/api/read" | "/api/delivered" | "/api/edit" | "/api/unsend" | "/api/react"
-            | "/api/typing" | "/api/block" | "/api/unblock" | "/api/sessions/end" | "/api/ticket" => {
-                Some("POST")
-            }
+            | "/api/typing" | "/api/block" | "/api/unblock" | "/api/sessions/end" | "/api/erase"
+            | "/api/ticket" => Some("POST"),
             "/api/pull" => Some("GET, HEAD, POST"),
-            "/api/chats" | "/api/presence" | "/api/blocks" | "/openapi.json" | "/ping" | "/healthz"
-            | "/readyz" => Some("GET, HEAD"),
+            "/api/chats" | "/api/presence" | "/api/blocks" | "/about" | "/openapi.json" | "/ping"
+            | "/healthz" | "/readyz" => Some("GET, HEAD"),
             "/api/ws" | "/api/events" | "/api/poll" => Some("GET"),
+            path if page::is_at(path) => Some("GET, HEAD"),
             BENCH_NOOP if self.shared.options.bench_routes => Some("POST"),
             BENCH_ECHO if self.shared.options.bench_routes => Some("GET"),
             _ => None,
@@ -452,6 +467,7 @@ fn changes(path: &str) -> bool {
             | "/api/react"
             | "/api/block"
             | "/api/unblock"
+            | "/api/erase"
     )
 }
 

@@ -71,6 +71,8 @@ words! {
         Blocks = "blocks",
         /// End a user's sessions.
         EndSessions = "end_sessions",
+        /// Erase a user.
+        Erase = "erase",
         /// Get a ticket.
         Ticket = "ticket",
         /// Renew a session's token.
@@ -85,6 +87,8 @@ words! {
         Probe = "probe",
         /// Ask for the description of the API.
         OpenApi = "openapi",
+        /// Get the page for people, or what it is made of.
+        Page = "page",
         /// Ask, as a browser does, what a page may do.
         Preflight = "preflight",
         /// Measure the server.
@@ -124,12 +128,15 @@ impl Verb {
             "/api/unblock" => Self::Unblock,
             "/api/blocks" => Self::Blocks,
             "/api/sessions/end" => Self::EndSessions,
+            "/api/erase" => Self::Erase,
             "/api/ticket" => Self::Ticket,
             "/api/ws" => Self::WebSocket,
             "/api/events" => Self::Events,
             "/api/poll" => Self::Poll,
             "/ping" | "/healthz" | "/readyz" => Self::Probe,
             "/openapi.json" => Self::OpenApi,
+            "/" | "/about" => Self::Page,
+            path if path.starts_with("/page/") || path.starts_with("/client/") => Self::Page,
             path if path.starts_with("/bench/") => Self::Bench,
             _ => Self::Other,
         }
@@ -152,6 +159,7 @@ impl Verb {
             Op::Unblock(_) => Self::Unblock,
             Op::Blocks(_) => Self::Blocks,
             Op::EndSessions(_) => Self::EndSessions,
+            Op::Erase(_) => Self::Erase,
             Op::Auth(_) => Self::Auth,
         }
     }

@@ -163,6 +163,10 @@ fn requests() -> Value {
             ("peer", described("User", "Whom; another than the user.")),
         ]),
         "EndSessions": object(&[("user", described("User", "Whose."))]),
+        "Erase": object(&[
+            ("user", described("User", "Who is erased.")),
+            ("dry_run?", json!({"type": "boolean", "description": "Only count."})),
+        ]),
         "Typing": object(&[("chat", reference("Chat")), ("user", described("User", "Who writes."))]),
     })
 }
@@ -224,6 +228,14 @@ fn replies() -> Value {
             ("has_more?", json!({"const": true})),
             ("next_cursor?", described("User", "The cursor of the next page.")),
         ]),
+        "Erased": object(&[
+            ("user", reference("User")),
+            ("messages", natural("Messages that were unsent.")),
+            ("reactions", natural("Reactions that went.")),
+            ("markers", natural("Chats in which the user's markers were forgotten.")),
+            ("blocks", natural("Blocks that ended.")),
+            ("done", json!({"type": "boolean", "description": "Whether nothing is left."})),
+        ]),
         "Ended": object(&[("ended", natural("How many sessions there were."))]),
         "PresenceState": object(&[
             ("online", json!({"type": "boolean"})),
@@ -235,6 +247,11 @@ fn replies() -> Value {
         "Ticket": object(&[
             ("ticket", json!({"type": "string", "description": "What `?ticket=` takes, once."})),
             ("until?", described("Ts", "Until when.")),
+        ]),
+        "About": object(&[
+            ("auth", json!({"type": "string", "enum": ["open", "token"], "description": "Whether requests carry a token."})),
+            ("text_max_bytes", natural("The longest text of a message, in bytes of UTF-8.")),
+            ("revise_window_s", natural("How long after its send a message may be edited or unsent, in seconds.")),
         ]),
         "Pong": object(&[("message", json!({"const": "pong"}))]),
         "Status": object(&[("status", json!({"type": "string", "examples": ["ready"]}))]),

@@ -268,6 +268,17 @@ pub(super) const OPERATIONS: &[Operation] = &[
         ..BLANK
     },
     Operation {
+        path: "/api/erase",
+        id: "erase",
+        tag: "identity",
+        summary: "Erase a user",
+        description: "For a key of scope `admin`. A request makes at most 1,000 changes: ask again until `done`.",
+        body: Some("Erase"),
+        reply: Reply::Json("Erased", "What it changed, or would."),
+        codes: KEEPS,
+        ..BLANK
+    },
+    Operation {
         path: "/api/sessions/end",
         id: "endSessions",
         tag: "identity",
@@ -285,6 +296,16 @@ pub(super) const OPERATIONS: &[Operation] = &[
         description: "For a browser, which sets no header on a WebSocket. It works once, within 30 s.",
         reply: Reply::Json("Ticket", "The ticket."),
         codes: BODY,
+        ..BLANK
+    },
+    Operation {
+        path: "/about",
+        method: "get",
+        id: "about",
+        tag: "server",
+        summary: "What the server asks of whoever comes, and its bounds",
+        description: "For a client that has no token yet.",
+        reply: Reply::Json("About", "Those."),
         ..BLANK
     },
     Operation {
