@@ -1,3 +1,4 @@
+use crate::Retention;
 use std::time::Duration;
 
 /// How an embedded store is to run. The defaults suit a small server.
@@ -15,6 +16,8 @@ pub struct Options {
     pub inbox_cache_bytes: u64,
     /// Bytes of memory for blocks read from disk.
     pub block_cache_bytes: u64,
+    /// How long history is kept.
+    pub retention: Retention,
     /// How long a commit may take before the store counts as hung.
     pub commit_max: Duration,
 }
@@ -28,6 +31,7 @@ impl Default for Options {
             chat_cache_bytes: 256 << 20,
             inbox_cache_bytes: 64 << 20,
             block_cache_bytes: 64 << 20,
+            retention: Retention::default(),
             commit_max: chinwag_model::limits::COMMIT_MAX,
         }
     }

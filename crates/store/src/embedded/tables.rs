@@ -8,7 +8,7 @@ use fjall::{
     UserValue,
     config::{CompressionPolicy, FilterPolicy},
 };
-use std::path::Path;
+use std::{ops::RangeBounds, path::Path};
 
 /// Size at which a table in memory is written out, in bytes.
 const MEMTABLE_MAX_BYTES: u64 = 32 << 20;
@@ -28,6 +28,8 @@ pub(super) struct Tables {
     pub(super) inbox: Keyspace,
     /// Which messages were revised, by time, and which are unsent: see [`super::revisions`].
     pub(super) revised: Keyspace,
+    /// Where chats begin whose oldest messages have expired: see [`super::floors`].
+    pub(super) floors: Keyspace,
 }
 
 /// A table that holds what can't be derived, and so is in a backup.
@@ -39,11 +41,13 @@ pub(super) enum Kept {
     Markers,
     /// See [`changes`].
     Changes,
+    /// See [`super::floors`].
+    Floors,
 }
 
 impl Kept {
     /// All of them. A backup names a table by its place here, so none ever moves.
-    pub(super) const ALL: [Self; 3] = [Self::Messages, Self::Markers, Self::Changes];
+    pub(super) const ALL: [Self; 4] = [Self::Messages, Self::Markers, Self::Changes, Self::Floors];
 
     /// The byte that stands for it.
     pub(super) fn byte(self) -> u8 {
@@ -51,6 +55,7 @@ impl Kept {
             Self::Messages => 0,
             Self::Markers => 1,
             Self::Changes => 2,
+            Self::Floors => 3,
         }
     }
 
@@ -97,6 +102,16 @@ impl View {
         self.snapshot.prefix(&self.tables.messages, [chat.as_str().as_bytes(), &[0]].concat())
     }
 
+    /// The rows of messages from a key on, up to another.
+    pub(super) fn messages_in(&self, range: impl RangeBounds<Vec<u8>>) -> Iter {
+        self.snapshot.range(&self.tables.messages, range)
+    }
+
+    /// The rows of the revisions with these keys.
+    pub(super) fn revised_in(&self, range: impl RangeBounds<Vec<u8>>) -> Iter {
+        self.snapshot.range(&self.tables.revised, range)
+    }
+
     /// The inbox rows whose keys begin like that.
     pub(super) fn inbox_of(&self, prefix: &[u8]) -> Iter {
         self.snapshot.prefix(&self.tables.inbox, prefix)
@@ -140,6 +155,7 @@ impl Tables {
             Kept::Messages => &self.messages,
             Kept::Markers => &self.markers,
             Kept::Changes => &self.changes,
+            Kept::Floors => &self.floors,
         }
     }
 
@@ -163,7 +179,9 @@ impl Tables {
             let markers = db.keyspace("markers", table)?;
             let inbox = db.keyspace("inbox", || table().filter_policy(FilterPolicy::disabled()))?;
             let revised = db.keyspace("revised", || table().filter_policy(FilterPolicy::disabled()))?;
-            Ok(Self { db, messages, changes, markers, inbox, revised })
+            // With filters too: few chats have a row here.
+            let floors = db.keyspace("floors", table)?;
+            Ok(Self { db, messages, changes, markers, inbox, revised, floors })
         };
         open().map_err(|error: fjall::Error| match error {
             fjall::Error::Io(source) => OpenError::Io { path: dir.to_owned(), source },
@@ -191,6 +209,16 @@ impl Tables {
         self.db.persist(PersistMode::SyncAll)
     }
 
+    /// Writes the files of messages and revisions anew, without what was removed. It blocks, and needs room for all of them once
+    /// more.
+    pub(super) fn compact_messages(&self) -> fjall::Result<()> {
+        for table in [&self.messages, &self.revised] {
+            table.rotate_memtable_and_wait()?;
+            table.major_compact()?;
+        }
+        Ok(())
+    }
+
     /// The latest time that was given out; 0 in a new store.
     pub(super) fn last_ts(&self) -> Result<Ts, String> {
         match self.changes.last_key_value() {
@@ -204,7 +232,7 @@ impl Tables {
 
     /// How many rows there are, about.
     pub(super) fn rows_estimate(&self) -> u64 {
-        let tables = [&self.messages, &self.changes, &self.markers, &self.inbox, &self.revised];
+        let tables = [&self.messages, &self.changes, &self.markers, &self.inbox, &self.revised, &self.floors];
         tables.map(|table| table.approximate_len() as u64).iter().sum()
     }
 

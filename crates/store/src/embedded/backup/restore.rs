@@ -12,7 +12,7 @@ use super::{
 use crate::embedded::{
     OpenError, Options,
     check::{CheckReport, check_view},
-    layout::{FORMAT, Layout},
+    layout::{FORMAT, FORMAT_1, Layout},
     migrate, rebuild,
     tables::{Kept, Tables},
 };
@@ -170,7 +170,7 @@ fn fill(
         done += reader.at();
     }
     tables.sync().map_err(|error| engine(&error))?;
-    if last.store_format < FORMAT {
+    if last.store_format == FORMAT_1 {
         migrate::all(Path::new("the restored store"), tables)?;
     } else {
         rebuild::inbox(tables).map_err(RestoreError::Failed)?;
