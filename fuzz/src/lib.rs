@@ -4,6 +4,7 @@
 //! and some thousands of mutations of it (`tests/corpus.rs`). Any fuzzer can call them; an input that it finds goes into
 //! the corpus, and stays there.
 
+mod peer;
 mod wire;
 
 use bytes::BytesMut;
@@ -20,7 +21,7 @@ use std::{convert::Infallible, sync::Arc};
 pub type Target = fn(&[u8]);
 
 /// Every target, by the name of its corpus.
-pub const TARGETS: [(&str, Target); 13] = [
+pub const TARGETS: [(&str, Target); 15] = [
     ("send", send),
     ("pull_json", pull_json),
     ("pull_query", pull_query),
@@ -32,6 +33,8 @@ pub const TARGETS: [(&str, Target); 13] = [
     ("mark", wire::mark),
     ("feed_id", wire::feed_id),
     ("paging", paging),
+    ("preface", peer::preface),
+    ("forwarding", peer::forwarding),
     ("record", stored_record),
     ("change_row", change_row),
 ];

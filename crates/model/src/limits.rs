@@ -18,6 +18,8 @@ pub const DATA_MAX_BYTES: usize = 4_096;
 pub const DATA_MAX_DEPTH_LEVELS: usize = 32;
 /// Largest request body, in bytes.
 pub const BODY_MAX_BYTES: usize = 128 * 1024;
+/// Longest header of the PROXY protocol, in bytes: that of its second version may carry as much more as a proxy likes.
+pub const PREFACE_MAX_BYTES: usize = 4_096;
 /// Messages on a page when the request does not say.
 pub const PAGE_DEFAULT_MESSAGES: usize = 10;
 /// Most messages on a page.

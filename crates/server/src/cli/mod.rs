@@ -14,6 +14,7 @@ mod file;
 mod health;
 mod import;
 mod key;
+mod openapi;
 mod output;
 mod place;
 mod pull;
@@ -101,6 +102,8 @@ enum Command {
     Health(health::HealthArgs),
     /// Print the settings in force and where each came from.
     Config(config::ConfigArgs),
+    /// Print the wire contract as an OpenAPI 3.1 document.
+    Openapi,
     /// Print a script that completes this command line in a shell.
     #[command(
         after_help = "Example:\n  chinwag completions bash > ~/.local/share/bash-completion/completions/chinwag"
@@ -217,6 +220,7 @@ pub async fn run() -> ExitCode {
         Command::Torture(args) => torture::run(&args),
         Command::Health(args) => health::run(&args).await,
         Command::Config(args) => config::run(&args),
+        Command::Openapi => openapi::run(),
         Command::Completions { shell } => completions(shell),
     };
     match result {

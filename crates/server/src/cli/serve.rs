@@ -193,6 +193,7 @@ fn http_options(settings: &Settings) -> http::Options {
         revise_window: Duration::from_secs(settings.revise_window_s),
         allowed_hosts: settings.allowed_hosts.clone(),
         allowed_origins: settings.allowed_origins.clone(),
+        forwarding: settings.forwarding.clone(),
         bodies_max_bytes: mib(settings.bodies_max_mib),
         body_timeout: Duration::from_secs(settings.body_timeout_s),
         ping_interval: Duration::from_secs(settings.ping_interval_s),
@@ -212,6 +213,7 @@ fn lifecycle_options(settings: &Settings) -> lifecycle::Options {
     lifecycle::Options {
         connections_max: settings.connections_max,
         peer_connections_max: settings.peer_connections_max,
+        proxy_protocol: settings.proxy_protocol.clone(),
         head_timeout: Duration::from_secs(settings.head_timeout_s),
         idle_timeout: Duration::from_secs(settings.idle_timeout_s),
         write_timeout: Duration::from_secs(settings.write_timeout_s),

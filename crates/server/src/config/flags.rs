@@ -68,6 +68,7 @@ fn arg(setting: &Setting) -> Arg {
         Kind::LogFilter => arg.value_name("FILTER"),
         Kind::Hosts => arg.value_name("NAME,…").action(ArgAction::Append),
         Kind::Origins => arg.value_name("ORIGIN,…").action(ArgAction::Append),
+        Kind::Networks => arg.value_name("NETWORK,…").action(ArgAction::Append),
         Kind::Number { .. } => arg.value_name("NUMBER").allow_negative_numbers(true),
         // `--bench-routes` alone is yes; a value needs its `=`, so that it is not mistaken for a subcommand.
         Kind::Switch => {

@@ -1,6 +1,7 @@
 //! The settings as the rest of the program sees them.
 
 use super::{Config, value::Value};
+use chinwag_peer::{Forwarding, ForwardingHeader, Networks};
 use std::{net::SocketAddr, path::PathBuf};
 
 /// Every setting, named as its key; `docs/CONFIGURATION.md` says what each does.
@@ -11,6 +12,8 @@ pub struct Settings {
     pub auth: Auth,
     pub allowed_hosts: Vec<String>,
     pub allowed_origins: Vec<String>,
+    pub forwarding: Forwarding,
+    pub proxy_protocol: Networks,
     pub data: PathBuf,
     pub disk_reserve_mib: u64,
     pub text_max_bytes: usize,
@@ -86,6 +89,14 @@ impl Settings {
             Value::List(names) => names.clone(),
             _ => unreachable!("the table says that {key} is a list"),
         };
+        let networks = |key| match &config.value(key).0 {
+            Value::Networks(networks) => networks.clone(),
+            _ => unreachable!("the table says that {key} is networks"),
+        };
+        let header = match text("forwarding_header") {
+            "forwarded" => ForwardingHeader::Forwarded,
+            _ => ForwardingHeader::XForwardedFor,
+        };
         let Value::Switch(bench_routes) = config.value("bench_routes").0 else {
             unreachable!("the table says so")
         };
@@ -94,6 +105,8 @@ impl Settings {
             auth,
             allowed_hosts: list("allowed_hosts"),
             allowed_origins: list("allowed_origins"),
+            forwarding: Forwarding { proxies: networks("trusted_proxies"), header },
+            proxy_protocol: networks("proxy_protocol"),
             data: data.clone(),
             disk_reserve_mib: number("disk_reserve_mib"),
             text_max_bytes: size("text_max_bytes"),

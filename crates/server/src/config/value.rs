@@ -1,5 +1,6 @@
 //! What a setting may be, and how what was given becomes that.
 
+use chinwag_peer::Networks;
 use std::{
     ffi::{OsStr, OsString},
     fmt,
@@ -22,6 +23,8 @@ pub(crate) enum Kind {
     Hosts,
     /// Origins of web pages.
     Origins,
+    /// Addresses and networks.
+    Networks,
     /// Any words, or none.
     Words,
     /// A whole number, both bounds included.
@@ -63,6 +66,8 @@ pub(crate) enum Value {
     Text(String),
     /// Of [`Kind::Hosts`] and [`Kind::Origins`], in lower case.
     List(Vec<String>),
+    /// Of [`Kind::Networks`].
+    Networks(Networks),
     /// Of [`Kind::Number`].
     Number(u64),
     /// Of [`Kind::Switch`].
@@ -92,6 +97,7 @@ impl Kind {
             }
             Self::Hosts => raw.list(is_host),
             Self::Origins => raw.list(is_origin),
+            Self::Networks => Networks::read(raw.items()?).ok().map(Value::Networks),
             Self::Words => raw
                 .text()
                 .filter(|text| !text.contains(char::is_control))
@@ -128,6 +134,11 @@ impl Kind {
             Self::Origins => {
                 "origins as a browser names them, such as https://app.example.org or http://localhost:3000: a scheme and a \
                  host, with a port only where it is not the scheme's own, and no path"
+                    .into()
+            }
+            Self::Networks => {
+                "IP addresses and networks, such as 192.0.2.7, 10.0.0.0/8 or 2001:db8::/32, with nothing but zeros after \
+                 a network's prefix"
                     .into()
             }
             Self::Words => "a text, or \"\" for none".into(),
@@ -181,14 +192,19 @@ fn is_named_port(scheme: &str, port: &str) -> bool {
 impl Raw {
     /// The names of a list, all of them good, in lower case.
     fn list(&self, is_good: fn(&str) -> bool) -> Option<Value> {
-        let names: Vec<&str> = match self {
-            Self::List(names) => names.iter().map(String::as_str).collect(),
-            Self::Word(word) if word.is_empty() => Vec::new(),
-            Self::Word(word) => word.to_str()?.split(',').map(str::trim).collect(),
-            _ => return None,
-        };
+        let names = self.items()?;
         let all_good = names.iter().all(|name| is_good(name));
         all_good.then(|| Value::List(names.iter().map(|name| name.to_ascii_lowercase()).collect()))
+    }
+
+    /// The items of a list.
+    fn items(&self) -> Option<Vec<&str>> {
+        match self {
+            Self::List(names) => Some(names.iter().map(String::as_str).collect()),
+            Self::Word(word) if word.is_empty() => Some(Vec::new()),
+            Self::Word(word) => Some(word.to_str()?.split(',').map(str::trim).collect()),
+            _ => None,
+        }
     }
 
     fn text(&self) -> Option<&str> {
@@ -228,6 +244,10 @@ impl fmt::Display for Value {
             Self::List(names) => {
                 write!(f, "{}", toml::Value::Array(names.iter().map(|name| text(name)).collect()))
             }
+            Self::Networks(networks) => {
+                let all = networks.texts().map(|network| text(&network)).collect();
+                write!(f, "{}", toml::Value::Array(all))
+            }
             Self::Number(number) => write!(f, "{number}"),
             Self::Switch(on) => write!(f, "{on}"),
         }
@@ -242,6 +262,7 @@ impl Value {
             Self::Path(path) => path.to_string_lossy().into(),
             Self::Text(text) => text.as_str().into(),
             Self::List(names) => names.as_slice().into(),
+            Self::Networks(networks) => networks.texts().collect(),
             Self::Number(number) => (*number).into(),
             Self::Switch(on) => (*on).into(),
         }

@@ -15,6 +15,8 @@ mod identify;
 mod inbox;
 mod lifeline;
 mod mark;
+mod openapi;
+mod peer;
 mod presence;
 mod pull;
 mod reply;
@@ -34,6 +36,7 @@ use crate::{
 };
 use body::Inbound;
 use chinwag_model::{KeyId, MarkerKind, Ts};
+use chinwag_peer::{Forwarding, Peer};
 use chinwag_store::{Store, StoreError};
 use chinwag_wire::ProblemCode;
 use cors::Cors;
@@ -71,6 +74,8 @@ pub struct Options {
     pub allowed_hosts: Vec<String>,
     /// Origins, as a browser names them, whose pages may call besides those of our own hosts, and read what is answered.
     pub allowed_origins: Vec<String>,
+    /// Whose word counts about who makes a request.
+    pub forwarding: Forwarding,
     /// Bytes of request bodies that may be held at once, over all connections; one more is refused as overloaded.
     pub bodies_max_bytes: usize,
     /// How long a request's body may take to arrive.
@@ -134,6 +139,11 @@ impl App {
         self.shared.door.api_keys()
     }
 
+    /// Whether a peer is a proxy whose word counts about who makes its requests.
+    pub fn believes(&self, peer: &Peer) -> bool {
+        self.shared.options.forwarding.believes(peer)
+    }
+
     /// What the wall clock says.
     pub fn now(&self) -> Ts {
         self.shared.service.now()
@@ -156,9 +166,12 @@ impl App {
         self.shared.service.leave();
     }
 
-    /// Answers one request. Neither a refusal nor a panic of a handler is an error of this function.
-    pub async fn handle(&self, request: Request<Incoming>, lifeline: &Lifeline) -> Reply {
+    /// Answers one request, which came by a connection of this peer. Neither a refusal nor a panic of a handler is an error
+    /// of this function.
+    pub async fn handle(&self, request: Request<Incoming>, lifeline: &Lifeline, connection: Peer) -> Reply {
         let (head, body) = request.into_parts();
+        let peer = peer::find(&self.shared.options.forwarding, connection, &head.headers);
+        tracing::debug!(%peer, method = %head.method, path = head.uri.path(), "a request");
         let mut body = Inbound::new(body);
         lifeline.let_go();
         let mut reply = match AssertUnwindSafe(self.answer(&head, &mut body, lifeline)).catch_unwind().await {
@@ -207,6 +220,7 @@ impl App {
             ("/api/ticket", &Method::POST) => identify::ticket(app, identity, body).await,
             ("/api/events", &Method::GET) => feed::events(app, identity, head, body, lifeline),
             ("/api/poll", &Method::GET) => feed::poll(app, identity, head, body, lifeline).await,
+            ("/openapi.json", &Method::GET | &Method::HEAD) => Ok(openapi::document()),
             ("/ping", &Method::GET | &Method::HEAD) => Ok(ok(&br#"{"message":"pong"}"#[..])),
             ("/healthz", &Method::GET | &Method::HEAD) => Ok(ok(&br#"{"status":"alive"}"#[..])),
             ("/readyz", &Method::GET | &Method::HEAD) => self.ready(),
@@ -222,7 +236,9 @@ impl App {
             "/api/send" | "/api/read" | "/api/delivered" | "/api/edit" | "/api/unsend" | "/api/react"
             | "/api/typing" | "/api/ticket" => Some("POST"),
             "/api/pull" => Some("GET, HEAD, POST"),
-            "/api/chats" | "/api/presence" | "/ping" | "/healthz" | "/readyz" => Some("GET, HEAD"),
+            "/api/chats" | "/api/presence" | "/openapi.json" | "/ping" | "/healthz" | "/readyz" => {
+                Some("GET, HEAD")
+            }
             "/api/ws" | "/api/events" | "/api/poll" => Some("GET"),
             BENCH_NOOP if self.shared.options.bench_routes => Some("POST"),
             BENCH_ECHO if self.shared.options.bench_routes => Some("GET"),

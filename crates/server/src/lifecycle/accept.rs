@@ -3,49 +3,41 @@
 use super::{
     Options, connection,
     peers::{Peers, Place},
+    preface::Prefaces,
     shutdown::Stop,
+    told::Told,
 };
 use crate::http::App;
+use chinwag_peer::Peer;
 use socket2::SockRef;
-use std::{convert::Infallible, io, sync::Arc, time::Duration};
+use std::{convert::Infallible, io, net::SocketAddr, sync::Arc, time::Duration};
 use tokio::{
     net::{TcpListener, TcpStream},
     sync::{OwnedSemaphorePermit, Semaphore, watch},
-    time::{Instant, sleep},
+    time::sleep,
 };
 
 /// How long to wait where the system has no more descriptors or memory for a connection.
 const BACKOFF: Duration = Duration::from_millis(100);
-/// A trouble that goes on is told again only after this.
-const TELL_AGAIN: Duration = Duration::from_secs(10);
 
 pub(super) struct Acceptor<'a> {
     pub(super) listener: TcpListener,
     pub(super) app: &'a App,
-    pub(super) options: Options,
+    pub(super) options: Arc<Options>,
     pub(super) slots: &'a Arc<Semaphore>,
-    pub(super) peers: Peers,
+    pub(super) peers: Arc<Peers>,
+    pub(super) prefaces: Arc<Prefaces>,
     pub(super) stop: &'a watch::Sender<Stop>,
 }
 
 impl Acceptor<'_> {
     /// Accepts for ever, each connection in a task of its own.
     pub(super) async fn accept(&self) -> Infallible {
-        let (mut told, mut told_peer) = (Told::default(), Told::default());
+        let told = Told::default();
         loop {
-            let slot = self.slot(&mut told).await;
+            let slot = self.slot(&told).await;
             match self.listener.accept().await {
-                Ok((stream, address)) => match self.peers.place(address.ip()) {
-                    Some(place) => self.spawn(stream, slot, place),
-                    None if told_peer.may_tell() => tracing::warn!(
-                        peer = %address.ip(),
-                        peer_connections_max = self.options.peer_connections_max,
-                        "a peer has all the connections that it may; one more was closed"
-                    ),
-                    None => {
-                        tracing::debug!(peer = %address.ip(), "a connection too many of a peer was closed");
-                    }
-                },
+                Ok((stream, address)) => self.arrived(stream, address, slot),
                 Err(error) if is_of_the_connection(&error) => {
                     tracing::debug!(%error, "a connection was gone before it was accepted");
                 }
@@ -59,7 +51,7 @@ impl Acceptor<'_> {
         }
     }
 
-    async fn slot(&self, told: &mut Told) -> OwnedSemaphorePermit {
+    async fn slot(&self, told: &Told) -> OwnedSemaphorePermit {
         if self.slots.available_permits() == 0 && told.may_tell() {
             tracing::warn!(
                 connections_max = self.options.connections_max,
@@ -78,16 +70,36 @@ impl Acceptor<'_> {
         socket.set_tcp_user_timeout(Some(self.options.write_timeout))
     }
 
-    fn spawn(&self, stream: TcpStream, slot: OwnedSemaphorePermit, place: Place) {
+    fn arrived(&self, stream: TcpStream, address: SocketAddr, slot: OwnedSemaphorePermit) {
+        let peer = Peer::direct(address.ip());
+        if self.options.proxy_protocol.contains(peer.address()) {
+            self.spawn(stream, peer, slot, None);
+        } else if let Some(place) = place(&self.peers, self.app, peer) {
+            self.spawn(stream, peer, slot, Some(place));
+        }
+    }
+
+    /// Serves a connection; one without a place is a proxy's, which says first whose it is.
+    fn spawn(&self, mut stream: TcpStream, peer: Peer, slot: OwnedSemaphorePermit, direct: Option<Place>) {
         if let Err(error) = self.prepare(&stream) {
             tracing::debug!(%error, "a connection was gone as soon as it was accepted");
             return;
         }
-        let (app, options, stop) = (self.app.clone(), self.options, self.stop.subscribe());
-        // Both come back when the connection ends, whichever way.
-        let held = (slot, place);
+        let (app, options) = (self.app.clone(), self.options.clone());
+        let (peers, prefaces) = (self.peers.clone(), self.prefaces.clone());
+        let mut stop = self.stop.subscribe();
         tokio::spawn(async move {
-            if let Some(takeover) = connection::serve(stream, options, app, stop).await {
+            let (peer, place) = if let Some(place) = direct {
+                (peer, place)
+            } else {
+                let named = prefaces.read(&mut stream, peer, options.head_timeout, &mut stop).await;
+                let placed = named.and_then(|peer| Some((peer, place(&peers, &app, peer)?)));
+                let Some(placed) = placed else { return };
+                placed
+            };
+            // Both come back when the connection ends, whichever way.
+            let held = (slot, place);
+            if let Some(takeover) = connection::serve(stream, peer, options, app, stop).await {
                 // In a task of its own, which is a fraction of this one.
                 tokio::spawn(async move {
                     takeover.serve().await;
@@ -96,6 +108,11 @@ impl Acceptor<'_> {
             }
         });
     }
+}
+
+/// A place for a connection of a peer. A proxy that is believed speaks for many, whom no bound of its own may shut out.
+fn place(peers: &Peers, app: &App, peer: Peer) -> Option<Place> {
+    if app.believes(&peer) { Some(Place::UNCOUNTED) } else { peers.place(peer) }
 }
 
 /// Bytes that the kernel may hold unsent for a connection before it takes no more: so what waits for a slow client waits
@@ -111,18 +128,4 @@ fn is_of_the_connection(error: &io::Error) -> bool {
             | io::ErrorKind::ConnectionRefused
             | io::ErrorKind::Interrupted
     )
-}
-
-#[derive(Default)]
-struct Told(Option<Instant>);
-
-impl Told {
-    fn may_tell(&mut self) -> bool {
-        let now = Instant::now();
-        let may = self.0.is_none_or(|last| now.duration_since(last) >= TELL_AGAIN);
-        if may {
-            self.0 = Some(now);
-        }
-        may
-    }
 }

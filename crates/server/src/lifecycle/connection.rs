@@ -11,6 +11,7 @@ use crate::{
     http::{App, Reply, Session},
 };
 use bytes::Bytes;
+use chinwag_peer::Peer;
 use futures_util::FutureExt;
 use hyper::{
     Request, body::Incoming, header::CONNECTION, server::conn::http1, service::service_fn, upgrade::OnUpgrade,
@@ -23,6 +24,7 @@ use std::{
     pin::pin,
     sync::Arc,
     task::{Poll, ready},
+    time::Duration,
 };
 use tokio::{
     net::TcpStream,
@@ -39,35 +41,36 @@ pub(super) struct Takeover {
     stream: TcpStream,
     /// What came after the handshake.
     read_ahead: Bytes,
-    options: Options,
+    write_timeout: Duration,
     stop: watch::Receiver<Stop>,
 }
 
 impl Takeover {
     /// Serves it until it ends.
     pub(super) async fn serve(self) {
-        let Self { session, stream, read_ahead, options, stop } = self;
+        let Self { session, stream, read_ahead, write_timeout, stop } = self;
         let (mut drain, mut now) = (stop.clone(), stop);
         let (drained, stopped) = (reached(&mut drain, Stop::Drain), reached(&mut now, Stop::Now));
-        session.serve(stream, read_ahead, options.write_timeout, drained, stopped).await;
+        session.serve(stream, read_ahead, write_timeout, drained, stopped).await;
     }
 }
 
 /// Serves a connection until it ends, has had its time, or the server stops; or until it leaves HTTP.
 pub(super) async fn serve(
     stream: TcpStream,
-    options: Options,
+    peer: Peer,
+    options: Arc<Options>,
     app: App,
     stop: watch::Receiver<Stop>,
 ) -> Option<Takeover> {
-    let pulse = Arc::new(Pulse::new(options));
+    let pulse = Arc::new(Pulse::new(options.clone()));
     let upgrade: Mutex<Option<(OnUpgrade, Box<Session>)>> = Mutex::default();
     let service = service_fn(|mut request: Request<Incoming>| {
         let (app, pulse, upgrade) = (&app, &pulse, &upgrade);
         async move {
             pulse.serving();
             let on_upgrade = hyper::upgrade::on(&mut request);
-            let mut reply = app.handle(request, &pulse.lifeline).await;
+            let mut reply = app.handle(request, &pulse.lifeline, peer).await;
             if let Some(session) = reply.body_mut().take_session() {
                 *upgrade.lock() = Some((on_upgrade, session));
             }
@@ -115,7 +118,7 @@ pub(super) async fn serve(
     let upgraded = on_upgrade.now_or_never()?.ok()?;
     let parts = upgraded.downcast::<TokioIo<Socket>>().expect("it was made of nothing else");
     let (stream, read_ahead) = (parts.io.into_inner().into_stream(), parts.read_buf);
-    Some(Takeover { session, stream, read_ahead, options, stop })
+    Some(Takeover { session, stream, read_ahead, write_timeout: options.write_timeout, stop })
 }
 
 fn kind_of(reply: &Reply) -> Ready {

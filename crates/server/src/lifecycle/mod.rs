@@ -1,6 +1,7 @@
 //! The server's life: it accepts connections, bounds their number and their time, and ends in order.
 //!
-//! Reading order: `shutdown` (who says when), `accept` (how connections come in), `connection` (one of them), `pulse`
+//! Reading order: `shutdown` (who says when), `accept` (how connections come in), `preface` (what a proxy says before the
+//! first byte of one), `connection` (one of them), `pulse`
 //! (what it is doing and until when), `socket` (how that is known); `peers` (how many one peer has), `descriptors` (how many
 //! there can be); `supervisor` (who watches over the process). The end, here
 //! in [`run`], goes: readiness fails, every feed ends, no more is accepted, idle connections are closed, requests in
@@ -12,10 +13,12 @@ mod accept;
 mod connection;
 mod descriptors;
 mod peers;
+mod preface;
 mod pulse;
 mod shutdown;
 mod socket;
 mod supervisor;
+mod told;
 
 pub use descriptors::raise_descriptors;
 pub use shutdown::{Shutdown, Trigger, on_signals};
@@ -23,6 +26,7 @@ pub use supervisor::{SUPERVISOR_VARIABLE, Standing, Supervisor};
 
 use crate::http::App;
 use accept::Acceptor;
+use chinwag_peer::Networks;
 use peers::Peers;
 use shutdown::Stop;
 use std::{sync::Arc, time::Duration};
@@ -38,14 +42,17 @@ const FLUSH_MAX: Duration = Duration::from_secs(1);
 const CLOSE_MAX: Duration = Duration::from_secs(4);
 
 /// The bounds of connections.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Options {
     /// Most connections at once. One more is not accepted until another has ended: it waits in the kernel's backlog,
     /// and its client's own time-out decides how long. At least 1.
     pub connections_max: u32,
     /// Most connections at once of one peer: an address of IPv4, or a network of 64 bits of IPv6. One more is closed as
-    /// soon as it is accepted. 0 is any number.
+    /// soon as it is known whose it is. 0 is any number. Programs of this machine, and proxies that are believed, have no
+    /// bound.
     pub peer_connections_max: u32,
+    /// Proxies whose every connection begins with a header of the PROXY protocol. Nobody else's may.
+    pub proxy_protocol: Networks,
     /// How long a request's head may take from its first byte to its last; then the connection is closed.
     pub head_timeout: Duration,
     /// How long a connection may be idle; then it is closed.
@@ -81,17 +88,18 @@ pub async fn run(
     mut shutdown: Shutdown,
 ) -> Result<(), RunError> {
     let life = Life {
-        slots: Arc::new(Semaphore::new(slots(options))),
+        slots: Arc::new(Semaphore::new(slots(&options))),
         stop: watch::Sender::new(Stop::Run),
-        options,
+        options: Arc::new(options),
         app,
     };
     let acceptor = Acceptor {
         listener,
         app: &life.app,
-        options,
+        options: life.options.clone(),
         slots: &life.slots,
-        peers: Peers::new(options.peer_connections_max),
+        peers: Arc::new(Peers::new(life.options.peer_connections_max)),
+        prefaces: Arc::default(),
         stop: &life.stop,
     };
     tokio::select! {
@@ -116,7 +124,7 @@ struct Life {
     /// One permit a connection: all are back once every connection has ended.
     slots: Arc<Semaphore>,
     stop: watch::Sender<Stop>,
-    options: Options,
+    options: Arc<Options>,
     app: App,
 }
 
@@ -155,15 +163,15 @@ impl Life {
     }
 
     async fn all_ended(&self) {
-        let all = u32::try_from(slots(self.options)).expect("made from a u32");
+        let all = u32::try_from(slots(&self.options)).expect("made from a u32");
         let _all = self.slots.acquire_many(all).await.expect("the semaphore is never closed");
     }
 
     fn connections(&self) -> usize {
-        slots(self.options) - self.slots.available_permits()
+        slots(&self.options) - self.slots.available_permits()
     }
 }
 
-fn slots(options: Options) -> usize {
+fn slots(options: &Options) -> usize {
     usize::try_from(options.connections_max.max(1)).unwrap_or(usize::MAX).min(Semaphore::MAX_PERMITS)
 }

@@ -3,7 +3,7 @@
 use super::Options;
 use crate::http::Lifeline;
 use parking_lot::Mutex;
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 use tokio::time::Instant;
 
 /// How long a connection stays after a reply that was given before its request had been read: so long the client may
@@ -32,7 +32,7 @@ enum Phase {
 /// What a connection is doing and since when; shared by its socket, its service and its task.
 #[derive(Debug)]
 pub(super) struct Pulse {
-    options: Options,
+    options: Arc<Options>,
     state: Mutex<State>,
     /// Whether the request ends with the client.
     pub(super) lifeline: Lifeline,
@@ -58,7 +58,7 @@ struct State {
 }
 
 impl Pulse {
-    pub(super) fn new(options: Options) -> Self {
+    pub(super) fn new(options: Arc<Options>) -> Self {
         let state = State { phase: Phase::Idle, since: Instant::now(), blocked_since: None };
         Self { options, state: Mutex::new(state), lifeline: Lifeline::default() }
     }

@@ -25,6 +25,7 @@ fn help_of_each_command() {
         "bench",
         "health",
         "config",
+        "openapi",
         "completions",
     ] {
         let mut line = chinwag(dir.path(), []);

@@ -11,6 +11,7 @@ mod help;
 mod history;
 mod operations;
 mod process;
+mod proxies;
 mod start;
 mod tail;
 mod terminal;

@@ -5,6 +5,7 @@ use crate::{
     socket::HANDSHAKE,
     wire::{Connection, get, hello, post, request, within},
 };
+use chinwag_peer::Networks;
 use std::{io::ErrorKind, time::Duration};
 use tokio::io::AsyncWriteExt;
 
@@ -125,30 +126,41 @@ async fn one_connection_too_many_waits_until_another_has_ended() {
 async fn one_connection_too_many_of_a_peer_is_closed_and_others_come_in() {
     let mut setup = Setup::memory();
     setup.life.peer_connections_max = 2;
+    setup.life.proxy_protocol = Networks::read(["127.0.0.1"]).expect("an address");
     let server = setup.start().await;
-    let mut first = server.connect().await;
+    let mut first = client(&server, "192.0.2.7").await;
     first.ask(get("/ping")).await.ok();
-    let mut socket = server.connect().await;
+    let mut socket = client(&server, "192.0.2.7").await;
     socket.write(request("GET /api/ws?user=apple", &HANDSHAKE, "")).await;
     assert_eq!(socket.head().await.status, 101);
-    server.connect().await.ended().await;
-    let mut other = Connection::from("127.0.0.2", server.address).await;
-    other.ask(get("/ping")).await.ok();
+    client(&server, "192.0.2.7").await.ended().await;
+    let mut others =
+        [client(&server, "192.0.2.8").await, Connection::from("127.0.0.2", server.address).await];
+    for other in &mut others {
+        other.ask(get("/ping")).await.ok();
+    }
     first.ask(get("/ping")).await.ok();
     let mut kept = Vec::new();
     for held in [first, socket] {
         drop(held);
         kept.push(comes_in(&server).await);
     }
-    drop((kept, other));
+    drop((kept, others));
     server.stop().await;
+}
+
+/// A connection that a proxy passes on for a client.
+async fn client(server: &Server, address: &str) -> Connection {
+    let mut connection = server.connect().await;
+    connection.write(format!("PROXY TCP4 {address} 198.51.100.1 4711 443\r\n")).await;
+    connection
 }
 
 /// Connects until the server has seen that a connection of ours has ended.
 async fn comes_in(server: &Server) -> Connection {
     within("a place of a connection that has ended", async {
         loop {
-            let mut connection = server.connect().await;
+            let mut connection = client(server, "192.0.2.7").await;
             // One that was refused takes the request, or doesn't, and gives nothing back.
             let asked = connection.stream.write_all(&get("/ping")).await;
             let answered =

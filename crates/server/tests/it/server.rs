@@ -13,6 +13,7 @@ use chinwag::{
 };
 use chinwag_bus::LocalBus;
 use chinwag_model::{ManualClock, Ts, limits::TEXT_DEFAULT_MAX_BYTES};
+use chinwag_peer::{Forwarding, Networks};
 use chinwag_store::{
     Store,
     embedded::{self, EmbeddedStore},
@@ -57,6 +58,7 @@ impl Setup {
                 revise_window: std::time::Duration::from_hours(1),
                 allowed_hosts: vec!["chat.example.com".into()],
                 allowed_origins: Vec::new(),
+                forwarding: Forwarding::default(),
                 bodies_max_bytes: 64 << 20,
                 body_timeout: LONG,
                 ping_interval: LONG,
@@ -66,6 +68,7 @@ impl Setup {
             life: lifecycle::Options {
                 connections_max: 10_000,
                 peer_connections_max: 0,
+                proxy_protocol: Networks::default(),
                 head_timeout: LONG,
                 idle_timeout: LONG,
                 write_timeout: LONG,

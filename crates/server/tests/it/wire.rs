@@ -1,7 +1,7 @@
 //! One connection, spoken to in bytes.
 
 use serde_json::Value;
-use std::{future::Future, net::SocketAddr, time::Duration};
+use std::{future::Future, io::ErrorKind, net::SocketAddr, time::Duration};
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
     net::{TcpSocket, TcpStream},
@@ -109,6 +109,16 @@ impl Connection {
         let end = within("the server to end the connection", self.stream.read(&mut byte)).await;
         let end = end.expect("the connection is not reset");
         assert!(self.read.is_empty() && end == 0, "something came: {byte:?}, {:?}", self.read);
+    }
+
+    /// Waits until the server has ended the connection without another byte; it may be reset, since what was sent may
+    /// have been left unread.
+    pub(crate) async fn cut(&mut self) {
+        let mut byte = [0];
+        match within("the server to cut the connection", self.stream.read(&mut byte)).await {
+            Ok(end) => assert!(self.read.is_empty() && end == 0, "something came: {byte:?}, {:?}", self.read),
+            Err(error) => assert_eq!(error.kind(), ErrorKind::ConnectionReset),
+        }
     }
 
     async fn more(&mut self) -> bool {

@@ -5,6 +5,7 @@ mod feed;
 mod frames;
 mod inbox;
 mod marks;
+mod openapi;
 mod problems;
 mod pull;
 mod replies;
