@@ -12,7 +12,10 @@ use crate::{
 };
 use chinwag_bus::LocalBus;
 use chinwag_model::SystemClock;
-use chinwag_store::embedded::{self, EmbeddedStore, OpenError};
+use chinwag_store::{
+    Retention,
+    embedded::{self, EmbeddedStore, OpenError},
+};
 use std::{
     io::{self, ErrorKind},
     net::SocketAddr,
@@ -183,6 +186,10 @@ fn store_options(settings: &Settings) -> embedded::Options {
         chat_cache_bytes: settings.chat_cache_mib << 20,
         inbox_cache_bytes: settings.inbox_cache_mib << 20,
         block_cache_bytes: settings.block_cache_mib << 20,
+        retention: Retention {
+            max_age: (settings.retain_days > 0).then(|| Duration::from_hours(24 * settings.retain_days)),
+            max_messages: (settings.retain_messages > 0).then_some(settings.retain_messages),
+        },
         ..embedded::Options::default()
     }
 }

@@ -2,7 +2,7 @@
 //! descriptions and defaults stand in `default.toml`, once.
 
 use super::value::Kind;
-use chinwag_model::limits::TEXT_HARD_MAX_BYTES;
+use chinwag_model::limits::{INTEGER_MAX, RETAIN_MAX_DAYS, TEXT_HARD_MAX_BYTES};
 
 /// The documented defaults, as a file that could be given to `--config`.
 pub const DEFAULT_FILE: &str = include_str!("default.toml");
@@ -37,6 +37,8 @@ pub(crate) const SETTINGS: &[Setting] = &[
     of("disk_reserve_mib", number(0, 1 << 34)),
     of("text_max_bytes", number(1, TEXT_HARD_MAX_BYTES as u64)),
     of("revise_window_s", number(0, 1 << 32)),
+    of("retain_days", number(0, RETAIN_MAX_DAYS)),
+    of("retain_messages", number(0, INTEGER_MAX)),
     of("log", Kind::LogFilter),
     of("log_format", Kind::Choice(&["text", "json"])),
     of("connections_max", number(1, 1_000_000)),

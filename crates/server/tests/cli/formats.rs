@@ -11,7 +11,7 @@ use std::{
 };
 
 /// Every format that a released or developed version wrote, and the present one, which is the last.
-const FORMATS: [u32; 3] = [1, 2, 3];
+const FORMATS: [u32; 4] = [1, 2, 3, 4];
 
 fn fixture(name: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../store/tests/fixtures").join(name)

@@ -71,7 +71,9 @@ impl EmbeddedStore {
         };
         let entries = inner.read(read).await?;
         for Listed { chat, begin, .. } in &entries {
-            begin.iter().for_each(|begin| inbox.begins(chat, *begin));
+            if let Some(begin) = begin {
+                inbox.begins(chat, *begin);
+            }
         }
         fill(&query, unread, entries)
     }

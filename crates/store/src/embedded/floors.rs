@@ -161,7 +161,9 @@ fn row(key: &[u8], numbers: &[u64], into: &mut BytesMut) -> RowPlace {
     into.put_slice(key);
     let value_start = into.len();
     into.put_u8(VERSION);
-    numbers.iter().for_each(|number| put_varint(into, *number));
+    for number in numbers {
+        put_varint(into, *number);
+    }
     put_checksum(into, start..value_start, value_start);
     RowPlace { key: start..value_start, value: value_start..into.len() }
 }

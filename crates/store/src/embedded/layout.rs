@@ -399,7 +399,7 @@ mod tests {
         assert!(!migrated.exists());
         let path = dir.path().join("FORMAT");
         let present = fs::read_to_string(&path).expect("read");
-        fs::write(&path, present.replace("format 3", "format 1")).expect("written");
+        fs::write(&path, present.replace("format 4", "format 1")).expect("written");
         assert_eq!(open(dir.path()).expect("migrated").epoch(), epoch);
         assert_eq!(fs::read_to_string(&path).expect("read"), present);
         fs::remove_file(&migrated).expect("it was called");
@@ -419,13 +419,13 @@ mod tests {
             assert_eq!(fs::read_to_string(&path).expect("read"), text);
             error
         };
-        let newer = refused(&good.replace("format 3", "format 4"));
-        assert!(matches!(newer, OpenError::NewerFormat { found: 4, known: 3, .. }), "{newer}");
+        let newer = refused(&good.replace("format 4", "format 5"));
+        assert!(matches!(newer, OpenError::NewerFormat { found: 5, known: 4, .. }), "{newer}");
         for text in [
             "",
             "hello\n",
-            &good.replace("format 3", "format x"),
-            &good.replace("format 3", "format 0"),
+            &good.replace("format 4", "format x"),
+            &good.replace("format 4", "format 0"),
             &good.replace("epoch ", "epoch x"),
             &good.replace("state ready\n", ""),
         ] {

@@ -29,15 +29,17 @@ use std::{
     path::Path,
     sync::{
         Arc, OnceLock,
-        atomic::{
-            AtomicBool, AtomicU64,
-            Ordering::{Relaxed, SeqCst},
-        },
+        atomic::{AtomicBool, AtomicU64, Ordering::Relaxed},
         mpsc::sync_channel,
     },
     thread::JoinHandle,
+    time::Duration,
 };
 use tokio::sync::Semaphore;
+
+/// How often, and how many times, the thread that sweeps is looked at to see whether it has ended: 10 s in all.
+const SWEEP_END_LOOK_EVERY: Duration = Duration::from_millis(10);
+const SWEEP_END_LOOKS: u32 = 1_000;
 
 /// What runs beside the callers, until the end.
 #[derive(Default)]
@@ -45,7 +47,7 @@ pub(super) struct Threads {
     writers: Vec<JoinHandle<()>>,
     answers: Option<tokio::task::JoinHandle<()>>,
     follower: Option<JoinHandle<()>>,
-    sweeper: Option<(Arc<Sweep>, JoinHandle<()>)>,
+    sweeper: Option<JoinHandle<()>>,
 }
 
 impl EmbeddedStore {
@@ -157,7 +159,7 @@ impl Inner {
             derived,
         };
         let sweeper = if self.retained.is_any() {
-            Some((sweep.clone(), self.spawn("chinwag-sweep", move || sweep.run())?))
+            Some(self.spawn("chinwag-sweep", move || sweep.run())?)
         } else {
             None
         };
@@ -181,7 +183,6 @@ impl Inner {
             failure: self.failure.clone(),
             state: Mutex::default(),
             end: End::default(),
-            compacting: AtomicBool::new(false),
         }
     }
 
@@ -214,14 +215,17 @@ impl Threads {
             answers.await.map_err(lost)?;
         }
         overlay.end();
-        join(self.follower.into_iter().chain(to_wait_for(self.sweeper)).collect()).await.map_err(lost)
+        join(self.follower.into_iter().collect()).await.map_err(lost)?;
+        // It was told to end. While it writes files anew it can't, and that takes as long as there are messages; the end of the
+        // process does them no harm.
+        for _ in 0..SWEEP_END_LOOKS {
+            if self.sweeper.as_ref().is_none_or(JoinHandle::is_finished) {
+                break;
+            }
+            tokio::time::sleep(SWEEP_END_LOOK_EVERY).await;
+        }
+        Ok(())
     }
-}
-
-/// The thread that sweeps, which was told to end; not while it writes files anew, which takes as long as there are messages, and
-/// may end with the process at any moment.
-fn to_wait_for(sweeper: Option<(Arc<Sweep>, JoinHandle<()>)>) -> Option<JoinHandle<()>> {
-    sweeper.filter(|(sweep, _)| !sweep.compacting.load(SeqCst)).map(|(_, thread)| thread)
 }
 
 impl Drop for EmbeddedStore {
@@ -235,10 +239,6 @@ impl Drop for EmbeddedStore {
         threads.writers.into_iter().for_each(|thread| drop(thread.join()));
         // The task that answers may be waiting for this very thread. What it still has to tell is in the change log.
         self.inner.overlay.end();
-        threads
-            .follower
-            .into_iter()
-            .chain(to_wait_for(threads.sweeper))
-            .for_each(|thread| drop(thread.join()));
+        threads.follower.into_iter().chain(threads.sweeper).for_each(|thread| drop(thread.join()));
     }
 }

@@ -20,10 +20,7 @@ use chinwag_model::{Chat, Message, Seq, Ts, limits::SWEEP_EVERY};
 use fjall::OwnedWriteBatch;
 use parking_lot::{Condvar, Mutex};
 use std::{
-    sync::{
-        Arc,
-        atomic::{AtomicBool, Ordering::SeqCst},
-    },
+    sync::Arc,
     time::{Duration, Instant},
 };
 
@@ -60,8 +57,6 @@ pub(super) struct Sweep {
     pub(super) failure: Failure,
     pub(super) state: Mutex<State>,
     pub(super) end: End,
-    /// Whether the engine's files are being written anew, which can't be interrupted.
-    pub(super) compacting: AtomicBool,
 }
 
 /// What is known from pass to pass.
@@ -83,10 +78,6 @@ impl End {
     pub(super) fn tell(&self) {
         *self.ended.lock() = true;
         self.wake.notify_all();
-    }
-
-    fn is_told(&self) -> bool {
-        *self.ended.lock()
     }
 
     /// Waits so long, or until the end; whether it is the end.
@@ -153,13 +144,7 @@ impl Sweep {
         self.retained.forget(&self.tables, &rules).map_err(|error| engine(&error))?;
         state.gone += swept.messages;
         if state.gone > 0 && state.gone >= self.tables.messages.approximate_len() as u64 / COMPACT_PART {
-            self.compacting.store(true, SeqCst);
-            if self.end.is_told() {
-                return Ok(swept);
-            }
-            let compacted = self.tables.compact_messages();
-            self.compacting.store(false, SeqCst);
-            compacted.map_err(|error| engine(&error))?;
+            self.tables.compact_messages().map_err(|error| engine(&error))?;
             (state.gone, swept.compacted) = (0, true);
         }
         Ok(swept)

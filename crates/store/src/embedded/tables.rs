@@ -216,6 +216,10 @@ impl Tables {
             table.rotate_memtable_and_wait()?;
             table.major_compact()?;
         }
+        // The engine lets go of the old files when it next writes out any table.
+        for table in [&self.changes, &self.markers, &self.inbox, &self.floors] {
+            table.rotate_memtable_and_wait()?;
+        }
         Ok(())
     }
 

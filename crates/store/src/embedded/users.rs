@@ -211,7 +211,7 @@ impl Inbox {
             state.unread = state.unread - shown.unread + unread;
             (shown.begin, shown.unread) = (begin, unread);
             let count_at =
-                if shown.head != head { Some(COUNT_ALWAYS) } else { (unread > 0).then_some(begin.ts) };
+                if shown.head == head { (unread > 0).then_some(begin.ts) } else { Some(COUNT_ALWAYS) };
             shown.count_at(count_at, &chat, &mut state.by_count);
         }
     }

@@ -7,6 +7,7 @@ mod embedded;
 mod feed;
 mod keys;
 mod model;
+mod retention;
 
 mod memory_contract {
     chinwag_store::contract_tests!(crate::backends::Memory);

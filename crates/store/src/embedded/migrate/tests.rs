@@ -145,7 +145,7 @@ async fn verify(root: &Path, messages: &[Message]) {
     drop(store);
     assert_eq!(check(root, &mut |_| {}).expect("checked").problems, Vec::<String>::new());
     let format = std::fs::read_to_string(root.join("FORMAT")).expect("read");
-    assert_eq!(format, "chinwag store\nformat 3\nepoch 00000000000000ab\nstate ready\n");
+    assert_eq!(format, "chinwag store\nformat 4\nepoch 00000000000000ab\nstate ready\n");
 }
 
 #[tokio::test(flavor = "multi_thread")]
