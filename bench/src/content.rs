@@ -61,7 +61,7 @@ pub(crate) struct Content {
     text_bytes: usize,
     keyed: bool,
     senders: Senders,
-    authority: String,
+    fields: String,
     pool: Vec<u8>,
     next_send: AtomicU64,
 }
@@ -85,8 +85,8 @@ impl Content {
         let mut rng = Rng::new(run);
         let letters = b"abcdefghijklmnopqrstuvwxyz      ";
         let pool = (0..POOL_BYTES).map(|_| letters[rng.below(32) as usize]).collect();
-        let authority = server.authority().to_owned();
-        Ok(Self { run, chats, text_bytes, keyed, senders, authority, pool, next_send: AtomicU64::new(0) })
+        let fields = server.fields().to_owned();
+        Ok(Self { run, chats, text_bytes, keyed, senders, fields, pool, next_send: AtomicU64::new(0) })
     }
 
     /// The chats of the load.
@@ -114,7 +114,7 @@ impl Content {
             self.write_identity(body, number);
         }
         body.extend_from_slice(br#""}"#);
-        out.finish("POST", path, &self.authority);
+        out.finish("POST", path, &self.fields);
     }
 
     /// Writes the request of a pull of a chat's newest 10.
@@ -131,14 +131,14 @@ impl Content {
                 out.head.clear();
                 out.head.extend_from_slice(b"GET ");
                 out.head.extend_from_slice(&out.body);
-                write!(out.head, " HTTP/1.1\r\nhost: {}\r\n\r\n", self.authority).expect("a vector");
+                write!(out.head, " HTTP/1.1\r\n{}\r\n\r\n", self.fields).expect("a vector");
             }
             Form::GetBody | Form::Post => {
                 body.extend_from_slice(br#"{"chat":""#);
                 self.write_chat(body, chat);
                 body.extend_from_slice(br#"","reverse":true}"#);
                 let method = if form == Form::Post { "POST" } else { "GET" };
-                out.finish(method, "/api/pull", &self.authority);
+                out.finish(method, "/api/pull", &self.fields);
             }
         }
     }
@@ -150,7 +150,7 @@ impl Content {
         body.extend_from_slice(br#"{"chat":""#);
         self.write_chat(body, chat);
         write!(body, r#"","limit":1000,"cursor":{cursor}}}"#).expect("a vector");
-        out.finish("POST", "/api/pull", &self.authority);
+        out.finish("POST", "/api/pull", &self.fields);
     }
 
     /// Whether a message is what that send asked for.
@@ -286,21 +286,21 @@ impl Buffer {
     }
 
     /// Writes a `POST` of this JSON.
-    pub(crate) fn write_post(&mut self, path: &str, json: &str, authority: &str) {
+    pub(crate) fn write_post(&mut self, path: &str, json: &str, fields: &str) {
         self.body.clear();
         self.body.extend_from_slice(json.as_bytes());
-        self.finish("POST", path, authority);
+        self.finish("POST", path, fields);
     }
 
     /// Writes a `GET`.
-    pub(crate) fn write_get(&mut self, path: &str, authority: &str) {
+    pub(crate) fn write_get(&mut self, path: &str, fields: &str) {
         self.head.clear();
-        write!(self.head, "GET {path} HTTP/1.1\r\nhost: {authority}\r\n\r\n").expect("a vector");
+        write!(self.head, "GET {path} HTTP/1.1\r\n{fields}\r\n\r\n").expect("a vector");
     }
 
-    fn finish(&mut self, method: &str, path: &str, authority: &str) {
+    fn finish(&mut self, method: &str, path: &str, fields: &str) {
         self.head.clear();
-        for part in [method, " ", path, " HTTP/1.1\r\nhost: ", authority] {
+        for part in [method, " ", path, " HTTP/1.1\r\n", fields] {
             self.head.extend_from_slice(part.as_bytes());
         }
         let length = self.body.len();

@@ -119,7 +119,7 @@ async fn fill(plan: &Inbox, bar: &ProgressBar) -> Result<(), BenchError> {
             let mut request = Buffer::default();
             for peer in (first..plan.chats).step_by(FILLERS as usize) {
                 for user in 0..plan.users {
-                    request.write_post("/api/send", &plan.send((user, peer), 0), plan.server.authority());
+                    request.write_post("/api/send", &plan.send((user, peer), 0), plan.server.fields());
                     let result = match connection.exchange(request.bytes()).await {
                         Ok(reply) => reply::accepted(&reply).map(drop),
                         Err(failure) => Err(failure),
@@ -192,7 +192,7 @@ impl Reader {
             let (user, peer) = (self.rng.below(self.plan.users), self.rng.below(self.plan.chats));
             let number = self.numbers.next_u64();
             let body = self.plan.send((user, peer), number);
-            self.request.write_post("/api/send", &body, self.plan.server.authority());
+            self.request.write_post("/api/send", &body, self.plan.server.fields());
             let sent = match self.connection.exchange(self.request.bytes()).await {
                 Ok(reply) => reply::accepted(&reply)
                     .and_then(|body| serde_json::from_slice(body).map_err(|_| Failure::Wrong("no message")))
@@ -236,7 +236,7 @@ impl Reader {
         top: Option<(String, u64)>,
     ) -> Result<(Seen, Instant), Failure> {
         let path = format!("/api/chats?user={}&limit={PAGE_CHATS}&cursor={cursor}", self.plan.user(user));
-        self.request.write_get(&path, self.plan.server.authority());
+        self.request.write_get(&path, self.plan.server.fields());
         let reply = self.connection.exchange(self.request.bytes()).await?;
         let replied = Instant::now();
         let page: InboxReply<'_> = serde_json::from_slice(reply::accepted(&reply)?)

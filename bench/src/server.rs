@@ -1,10 +1,12 @@
 use crate::BenchError;
 use std::net::{SocketAddr, ToSocketAddrs};
 
-/// The address of a server.
-#[derive(Debug, Clone)]
+/// The address of a server, and who asks it.
+#[derive(Clone)]
 pub struct Server {
     authority: String,
+    /// What every request says besides.
+    fields: String,
     address: SocketAddr,
 }
 
@@ -28,7 +30,23 @@ impl Server {
             .map_err(unknown)?
             .next()
             .ok_or_else(|| unknown(std::io::Error::new(std::io::ErrorKind::NotFound, "no address")))?;
-        Ok(Self { authority: authority.to_owned(), address })
+        Ok(Self { authority: authority.to_owned(), fields: format!("host: {authority}"), address })
+    }
+
+    /// The same server, asked with a token or an API key.
+    ///
+    /// # Errors
+    /// [`BenchError::Plan`] where it can stand in no header.
+    pub fn with_token(self, token: &str) -> Result<Self, BenchError> {
+        if token.is_empty() || !token.bytes().all(|byte| byte.is_ascii_graphic()) {
+            return Err(BenchError::Plan("the token holds what no token holds".into()));
+        }
+        Ok(Self { fields: format!("host: {}\r\nauthorization: Bearer {token}", self.authority), ..self })
+    }
+
+    /// The header's fields that every request has, each on a line; the last without its end.
+    pub(crate) fn fields(&self) -> &str {
+        &self.fields
     }
 
     /// What the header `Host` says.
@@ -39,5 +57,15 @@ impl Server {
     /// Where to connect to.
     pub fn address(&self) -> SocketAddr {
         self.address
+    }
+}
+
+/// Without the token.
+impl std::fmt::Debug for Server {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Server")
+            .field("authority", &self.authority)
+            .field("address", &self.address)
+            .finish_non_exhaustive()
     }
 }

@@ -44,9 +44,9 @@ impl Socket {
     pub(super) async fn open(server: &Server, rank: usize, path: &str) -> Result<Self, Failure> {
         let mut stream = connect(server.address(), rank).await.map_err(|why| Failure::Connect(why.kind()))?;
         let request = format!(
-            "GET {path} HTTP/1.1\r\nhost: {}\r\nconnection: upgrade\r\nupgrade: websocket\r\n\
+            "GET {path} HTTP/1.1\r\n{}\r\nconnection: upgrade\r\nupgrade: websocket\r\n\
              sec-websocket-version: 13\r\nsec-websocket-key: {KEY}\r\n\r\n",
-            server.authority()
+            server.fields()
         );
         stream.write_all(request.as_bytes()).await.map_err(|error| Failure::Broken(error.kind()))?;
         let mut socket = Self { stream, buffer: Vec::new(), start: 0, arrived: Instant::now() };

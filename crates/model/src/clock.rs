@@ -1,6 +1,9 @@
 use crate::Ts;
 use std::{
-    sync::atomic::{AtomicU64, Ordering::Relaxed},
+    sync::atomic::{
+        AtomicU64,
+        Ordering::{Acquire, Relaxed, Release},
+    },
     time::{Duration, Instant},
 };
 
@@ -57,8 +60,9 @@ impl ManualClock {
     /// Lets time pass: both clocks move.
     pub fn advance(&self, by: Duration) {
         let by_us = u64::try_from(by.as_micros()).expect("a test's step fits");
-        self.wall_us.fetch_add(by_us, Relaxed);
-        self.steady_us.fetch_add(by_us, Relaxed);
+        // Whoever reads in between must not take it for a step.
+        self.steady_us.fetch_add(by_us, Release);
+        self.wall_us.fetch_add(by_us, Release);
     }
 
     /// Steps the wall clock alone, as a bad time server would.
@@ -70,8 +74,8 @@ impl ManualClock {
 impl Clock for ManualClock {
     fn read(&self) -> Reading {
         Reading {
-            wall: Ts(self.wall_us.load(Relaxed)),
-            steady: Duration::from_micros(self.steady_us.load(Relaxed)),
+            wall: Ts(self.wall_us.load(Acquire)),
+            steady: Duration::from_micros(self.steady_us.load(Acquire)),
         }
     }
 }

@@ -61,6 +61,13 @@ pub const OUTBOX_MAX_BYTES: usize = 512 * 1024;
 /// Users whose presence one session may watch, and one request may ask for.
 pub const WATCH_MAX_USERS: usize = 100;
 
+/// Within this, a text that was unsent or edited away is to be gone from the disk, by default.
+pub const WIPE_AFTER: Duration = Duration::from_hours(24);
+/// The least that the setting may say.
+pub const WIPE_AFTER_MIN: Duration = Duration::from_mins(1);
+/// The most that the setting may say.
+pub const WIPE_AFTER_MAX: Duration = Duration::from_hours(30 * 24);
+
 /// Length of a reaction's emoji, in bytes.
 pub const EMOJI_MAX_BYTES: usize = 64;
 /// Reactions of one user to one message.

@@ -1,5 +1,5 @@
 use crate::{
-    Chat, Invalid, Seq, Side, Text,
+    Chat, Invalid, Message, Seq, Side, Text,
     limits::{EMOJI_MAX_BYTES, INTEGER_MAX},
 };
 use std::time::Duration;
@@ -48,6 +48,12 @@ pub enum Change {
         /// Whether it is taken back.
         remove: bool,
     },
+    /// A user is erased: a message of that user's is taken back, whenever it was sent, with its key and all by which a
+    /// repeat would be known; of another's, the user's reactions go.
+    Erase {
+        /// The user.
+        of: Side,
+    },
 }
 
 /// What was done to a message, as a feed tells it.
@@ -85,12 +91,24 @@ impl Emoji {
 }
 
 impl Change {
-    /// What a feed calls it.
-    pub fn kind(&self) -> RevisionKind {
+    /// What a feed calls it, which made this message.
+    pub fn kind(&self, message: &Message) -> RevisionKind {
         match self {
+            _ if message.is_unsent() => RevisionKind::Unsend,
             Self::Edit { .. } => RevisionKind::Edit,
             Self::Unsend { .. } => RevisionKind::Unsend,
-            Self::React { .. } => RevisionKind::Reaction,
+            // What it does to a message of the user's own is told as the unsending that it is.
+            Self::React { .. } | Self::Erase { .. } => RevisionKind::Reaction,
+        }
+    }
+}
+
+impl Change {
+    /// Whether something that the message said, or a reaction to it, is there no more after it.
+    pub fn takes_away(&self) -> bool {
+        match self {
+            Self::Edit { .. } | Self::Unsend { .. } | Self::Erase { .. } => true,
+            Self::React { remove, .. } => *remove,
         }
     }
 }

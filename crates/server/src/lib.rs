@@ -8,6 +8,8 @@ pub mod http;
 pub mod hub;
 pub mod identity;
 pub mod lifecycle;
+pub mod metrics;
+pub mod scrape;
 pub mod service;
 mod sse;
 pub mod telemetry;

@@ -5,6 +5,7 @@
 use crate::{
     deadline::poll_deadline,
     hub::{Close, Outgoing},
+    metrics::Ended,
     service::Feed,
 };
 use bytes::Bytes;
@@ -66,6 +67,7 @@ impl Events {
             match feed.poll_next(cx) {
                 Poll::Ready(Ok(event)) => write_event(&mut piece, &event),
                 Poll::Ready(Err(why)) => {
+                    feed.ended(Ended::Code(why.code()));
                     write_close(&mut piece, why);
                     self.feed = None;
                 }

@@ -1,14 +1,18 @@
 //! What every store must do, as tests that each backend runs: see [`contract_tests!`](crate::contract_tests).
 
+mod erase;
 mod feed;
 mod keys;
 mod retention;
 mod revise;
+mod vitals;
 
+pub use erase::*;
 pub use feed::*;
 pub use keys::*;
 pub use retention::*;
 pub use revise::*;
+pub use vitals::*;
 
 use crate::{Appended, Retention, Store, StoreError};
 use chinwag_model::{
@@ -79,6 +83,11 @@ macro_rules! contract_tests {
             a_jump_of_the_clock_lets_nothing_expire
             what_has_expired_never_comes_back
             pages_while_the_beginning_moves
+            an_observer_hears_of_each_batch
+            vitals_say_how_a_store_does
+            an_erased_user_is_in_no_message_and_the_peer_keeps_theirs
+            an_erased_key_is_new
+            an_erasure_is_there_again
         );
     };
     (@each $backend:expr, $($case:ident)*) => {

@@ -1,8 +1,12 @@
 //! A store that fails, delays or loses the answer of its Nth call, around any other.
 
-use crate::{Appended, CatchUp, Outlet, Store, StoreError, StoreFuture};
+use crate::{
+    Appended, CatchUp, Outlet, Store, StoreError, StoreFuture,
+    vitals::{Observer, Vitals},
+};
 use chinwag_model::{
-    Draft, Epoch, InboxPage, InboxQuery, Mark, Marked, Message, Page, PageQuery, Revise, Ts, UserId,
+    Chat, Draft, Epoch, InboxPage, InboxQuery, Mark, Marked, Message, Page, PageQuery, Revise, Side, Ts,
+    UserId,
 };
 use parking_lot::Mutex;
 use std::{
@@ -97,6 +101,10 @@ impl Store for FaultyStore {
         Box::pin(self.meet(move || self.inner.revise(revise)))
     }
 
+    fn forget(&self, chat: Chat, side: Side) -> StoreFuture<'_, bool> {
+        Box::pin(self.meet(move || self.inner.forget(chat, side)))
+    }
+
     fn mark(&self, mark: Mark) -> StoreFuture<'_, Marked> {
         Box::pin(self.meet(move || self.inner.mark(mark)))
     }
@@ -111,6 +119,14 @@ impl Store for FaultyStore {
 
     fn publish_to(&self, outlet: Arc<dyn Outlet>) {
         self.inner.publish_to(outlet);
+    }
+
+    fn observe(&self, observer: Arc<dyn Observer>) {
+        self.inner.observe(observer);
+    }
+
+    fn vitals(&self) -> Pin<Box<dyn Future<Output = Vitals> + Send + '_>> {
+        self.inner.vitals()
     }
 
     fn epoch(&self) -> Epoch {
@@ -134,7 +150,7 @@ impl Store for FaultyStore {
 mod tests {
     use super::*;
     use crate::memory::MemoryStore;
-    use chinwag_model::{Chat, ManualClock, Side, Text, Ts};
+    use chinwag_model::{ManualClock, Text};
 
     fn draft(text: &str) -> Draft {
         let chat = Chat::parse("a:b").expect("valid").0;

@@ -12,15 +12,18 @@ mod keys;
 pub mod memory;
 mod retention;
 mod revise;
+pub mod vitals;
 
 pub use error::StoreError;
 pub use keys::{KeyStore, StoredKey};
 pub use retention::Retention;
 
 use chinwag_model::{
-    Draft, Epoch, Event, InboxPage, InboxQuery, Mark, Marked, Message, Page, PageQuery, Revise, Ts, UserId,
+    Chat, Draft, Epoch, Event, InboxPage, InboxQuery, Mark, Marked, Message, Page, PageQuery, Revise, Side,
+    Ts, UserId,
 };
 use std::{future::Future, pin::Pin, sync::Arc};
+use vitals::{Observer, Vitals};
 
 /// A future that a [`Store`] returns.
 pub type StoreFuture<'a, T> = Pin<Box<dyn Future<Output = Result<T, StoreError>> + Send + 'a>>;
@@ -88,6 +91,15 @@ pub trait Store: Send + Sync {
     /// [`StoreError::OutcomeUnknown`] it may simply be repeated.
     fn revise(&self, revise: Revise) -> StoreFuture<'_, Arc<Message>>;
 
+    /// Forgets where a user's markers stand in a chat, as if they had never moved; nobody is told of it. Whether they had.
+    ///
+    /// With [`chinwag_model::Change::Erase`] of each message this erases a user from a chat. Both change nothing where
+    /// there is nothing left, so an erasure that was cut short is simply done again.
+    ///
+    /// # Errors
+    /// Those of [`Store::mark`].
+    fn forget(&self, chat: Chat, side: Side) -> StoreFuture<'_, bool>;
+
     /// Moves a user's marker in a chat, forward only, and at most to the chat's last message. Read raises delivered.
     ///
     /// Each marker that moves gets a time of its own. The reply is the marker as it stands, whether or not it moved.
@@ -115,6 +127,12 @@ pub trait Store: Send + Sync {
 
     /// Names the one place that is told of what becomes durable. To be called once, before the first write.
     fn publish_to(&self, outlet: Arc<dyn Outlet>);
+
+    /// Names the one who is told of each batch. To be called once, before the first write.
+    fn observe(&self, observer: Arc<dyn Observer>);
+
+    /// How the store does. It waits for the disk for two seconds at most, and for nothing else.
+    fn vitals(&self) -> Pin<Box<dyn Future<Output = Vitals> + Send + '_>>;
 
     /// Which life of the store this is; a new or a restored store has another.
     fn epoch(&self) -> Epoch;

@@ -8,6 +8,7 @@ use crate::{
     keys::{put, revoke},
     retention::{Limits, Reach, Retention},
     revise::apply,
+    vitals::{Batch, Observer, Vitals},
 };
 use chinwag_model::{
     Chat, Clock, Direction, Draft, Epoch, Event, InboxEntry, InboxPage, InboxQuery, KeyId, Mark, Marked,
@@ -21,6 +22,7 @@ use std::{
     future::{Future, pending, ready},
     pin::Pin,
     sync::Arc,
+    time::Duration,
 };
 
 /// The reference model.
@@ -42,6 +44,7 @@ struct State {
     chats: BTreeMap<Chat, History>,
     keys: HashMap<(Chat, Side, SendKey), Arc<Message>>,
     outlet: Option<Arc<dyn Outlet>>,
+    observer: Option<Arc<dyn Observer>>,
     api_keys: Vec<StoredKey>,
 }
 
@@ -122,6 +125,11 @@ impl State {
     }
 
     fn tell(&self, event: Event) {
+        if let Some(observer) = &self.observer {
+            let messages = usize::from(matches!(event, Event::Message(_)));
+            let changes = 1 - messages;
+            observer.committed(Batch { messages, changes, bytes: event.weight(), took: Duration::ZERO });
+        }
         if let Some(outlet) = &self.outlet {
             outlet.committed(vec![event]);
         }
@@ -227,10 +235,17 @@ impl MemoryStore {
         let stands = &history.messages[at];
         let now = Ts(self.watch.read().wall.0.max(state.last_ts + 1));
         let Some(message) = apply(stands, revise, now)? else { return Ok(stands.clone()) };
+        let key = stands.key.clone().filter(|_| message.key.is_none());
+        if let Some(key) = key.map(|key| (revise.chat.clone(), stands.sender, key))
+            && state.keys.get(&key).is_some_and(|used| used.seq == revise.seq)
+        {
+            state.keys.remove(&key);
+        }
         let message = Arc::new(message);
         state.take_ts(&self.watch);
         state.chats.get_mut(&revise.chat).expect("it has a message").messages[at] = message.clone();
-        state.tell(Event::Revised { message: message.clone(), kind: revise.change.kind() });
+        let kind = revise.change.kind(&message);
+        state.tell(Event::Revised { message: message.clone(), kind });
         Ok(message)
     }
 
@@ -250,6 +265,17 @@ impl MemoryStore {
         let marker =
             state.chats.get(&chat).map_or(Marker::START, |history| history.markers[side.index()].get(kind));
         Ok(Marked { chat, side, kind, marker })
+    }
+
+    fn forget_now(&self, chat: &Chat, side: Side) -> Result<bool, StoreError> {
+        let state = &mut *self.state.lock();
+        state.look(&self.watch)?;
+        let Some(history) = state.chats.get_mut(chat) else { return Ok(false) };
+        if std::mem::replace(&mut history.markers[side.index()], Markers::START) == Markers::START {
+            return Ok(false);
+        }
+        state.take_ts(&self.watch);
+        Ok(true)
     }
 
     fn inbox_now(&self, query: &InboxQuery) -> Result<InboxPage, StoreError> {
@@ -329,6 +355,10 @@ impl Store for MemoryStore {
         Box::pin(ready(self.revise_now(&revise)))
     }
 
+    fn forget(&self, chat: Chat, side: Side) -> StoreFuture<'_, bool> {
+        Box::pin(ready(self.forget_now(&chat, side)))
+    }
+
     fn mark(&self, mark: Mark) -> StoreFuture<'_, Marked> {
         Box::pin(ready(self.mark_now(mark)))
     }
@@ -343,6 +373,16 @@ impl Store for MemoryStore {
 
     fn publish_to(&self, outlet: Arc<dyn Outlet>) {
         self.state.lock().outlet = Some(outlet);
+    }
+
+    fn observe(&self, observer: Arc<dyn Observer>) {
+        self.state.lock().observer = Some(observer);
+    }
+
+    fn vitals(&self) -> Pin<Box<dyn Future<Output = Vitals> + Send + '_>> {
+        let last_change = Ts(self.state.lock().last_ts);
+        let expiry_held = self.watch.is_held();
+        Box::pin(ready(Vitals { last_change, expiry_held, ..Vitals::default() }))
     }
 
     fn epoch(&self) -> Epoch {

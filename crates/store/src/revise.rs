@@ -42,9 +42,35 @@ pub(crate) fn apply(message: &Message, revise: &Revise, now: Ts) -> Result<Optio
             Ok(Some(Message { text: "".into(), data: None, ..with(message, revision) }))
         }
         (Change::React { emoji, remove }, Reviser::User(by)) => react(message, by, emoji, *remove, now),
-        // An administrator is no user of the chat, so the reaction would be nobody's.
-        (Change::React { .. }, Reviser::Admin) => Err(StoreError::NotTheSender),
+        (Change::Erase { of }, Reviser::Admin) => Ok(erase(message, *of, now)),
+        // An erasure is no user's to do. An administrator is no user of the chat, so the reaction would be nobody's.
+        (Change::Erase { .. }, Reviser::User(_)) | (Change::React { .. }, Reviser::Admin) => {
+            Err(StoreError::NotTheSender)
+        }
     }
+}
+
+/// The message once a user is erased; `None` where nothing of that user is in it.
+fn erase(message: &Message, of: Side, now: Ts) -> Option<Message> {
+    let before = message.revision.as_deref();
+    let mut revision = Revision {
+        ts: now,
+        edited_ts: before.and_then(|before| before.edited_ts),
+        unsent: message.is_unsent(),
+        reactions: before.map_or_else(Vec::new, |before| before.reactions.clone()),
+        first_digest: before.and_then(|before| before.first_digest),
+    };
+    if message.sender != of {
+        revision.reactions.retain(|reaction| reaction.by != of);
+        let there = before.map_or(0, |before| before.reactions.len());
+        return (revision.reactions.len() < there).then(|| with(message, revision));
+    }
+    if message.is_unsent() && message.key.is_none() {
+        return None;
+    }
+    (revision.unsent, revision.edited_ts, revision.first_digest) = (true, None, None);
+    revision.reactions.clear();
+    Some(Message { text: "".into(), data: None, key: None, ..with(message, revision) })
 }
 
 fn react(

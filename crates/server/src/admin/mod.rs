@@ -13,12 +13,16 @@ pub use check::{read_report, write_report};
 pub use export::{ExportError, write_export};
 pub use keys::write_keys;
 
-use crate::{http::App, lifecycle::Shutdown};
+use crate::{http::App, lifecycle::Shutdown, metrics::Format};
 use bytes::Bytes;
 use chinwag_store::embedded::Maintenance;
 use http_body_util::{BodyExt as _, Full, combinators::BoxBody};
 use hyper::{
-    Method, Request, Response, StatusCode, body::Incoming, server::conn::http1, service::service_fn,
+    Method, Request, Response, StatusCode,
+    body::Incoming,
+    header::{ACCEPT, CONTENT_TYPE, HeaderValue},
+    server::conn::http1,
+    service::service_fn,
 };
 use hyper_util::rt::TokioIo;
 use std::{
@@ -90,11 +94,20 @@ async fn answer(request: &Request<Incoming>, store: &Maintenance, app: &App) -> 
         (&Method::GET, "/backup") => backup::answer(request.uri().query().unwrap_or_default(), store).await,
         (&Method::GET, "/export") => export::answer(request.uri().query().unwrap_or_default(), store).await,
         (&Method::GET, "/check") => check::answer(store).await,
+        (&Method::GET, "/metrics") => metrics(request, app).await,
         (&Method::GET, "/keys") => keys::list(app).await,
         (&Method::POST, "/keys") => keys::create(request.uri().query().unwrap_or_default(), app).await,
         (&Method::POST, "/keys/revoke") => keys::revoke(request.uri().query().unwrap_or_default(), app).await,
         _ => text(StatusCode::NOT_FOUND, "there is no such verb"),
     }
+}
+
+/// What the metrics' own listener tells, without one.
+async fn metrics(request: &Request<Incoming>, app: &App) -> Answer {
+    let format = Format::asked_for(request.headers().get(ACCEPT).map(HeaderValue::as_bytes));
+    let mut answer = text(StatusCode::OK, app.snapshot().await.text(format));
+    answer.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static(format.content_type()));
+    answer
 }
 
 fn text(status: StatusCode, text: impl Into<Bytes>) -> Answer {

@@ -147,11 +147,15 @@ impl ServerArgs {
         Ok(self.said()?.unwrap_or_else(|| "http://127.0.0.1:8080".to_owned()))
     }
 
+    /// The token or key that was said, by flag or variable.
+    fn token(&self) -> Option<String> {
+        self.token.clone().or_else(|| std::env::var(TOKEN_VARIABLE).ok())
+    }
+
     fn client(&self) -> Result<chinwag_client::Client, CliError> {
         let url = self.url()?;
         let client = chinwag_client::Client::new(&url).map_err(|error| CliError::Usage(error.to_string()))?;
-        let token = self.token.clone().or_else(|| std::env::var(TOKEN_VARIABLE).ok());
-        Ok(match token {
+        Ok(match self.token() {
             Some(token) => client.with_token(&token),
             None => client,
         })

@@ -6,7 +6,8 @@ use crate::{
     config::{Flags, Settings},
     http::{self, App},
     hub,
-    lifecycle::{self, SUPERVISOR_VARIABLE, Shutdown, Standing, Supervisor, on_signals, raise_descriptors},
+    lifecycle::{self, Descriptors, SUPERVISOR_VARIABLE, Shutdown, Standing, Supervisor, on_signals},
+    scrape,
     service::Service,
     telemetry,
 };
@@ -45,16 +46,17 @@ pub(super) async fn run(flags: &Flags) -> Result<(), CliError> {
     for warning in config.warnings() {
         tracing::warn!("{warning}");
     }
-    raise_descriptors(settings.connections_max);
+    let descriptors = Descriptors::raise(settings.connections_max);
     let clock = Arc::new(SystemClock::default());
     let keys = door::read(&settings, clock.clone()).await?;
     let cannot = |what: &str, error: io::Error| CliError::Usage(format!("{what}: {error}"));
     // The socket before the store: two servers by mistake then clash on what is quick to explain.
     let listener = bind(settings.listen)?;
+    let metrics = settings.metrics_listen.map(bind).transpose()?;
     let address = listener.local_addr().map_err(|error| cannot("the address of the socket", error))?;
     // Before the store, whose opening may take long: the first process of a container ignores what it does not handle.
     let shutdown = on_signals().map_err(|error| cannot("signals", error))?;
-    let store = open_store(&settings, shutdown.clone()).await?;
+    let store = open_store(&settings, descriptors, shutdown.clone()).await?;
     let data = std::path::absolute(&settings.data).unwrap_or_else(|_| settings.data.clone());
     let maintenance = store.maintenance();
     let store = Arc::new(store);
@@ -70,13 +72,16 @@ pub(super) async fn run(flags: &Flags) -> Result<(), CliError> {
             admin::socket_path(&settings.data).display()
         ),
     }
+    if let Some(metrics) = metrics {
+        tell_metrics(metrics, &app, &shutdown);
+    }
     tracing::info!(
         data = %data.display(),
         version = env!("CARGO_PKG_VERSION"),
         "listening on http://{address}",
     );
     watched(shutdown.clone());
-    match lifecycle::run(listener, lifecycle_options(&settings), app, shutdown).await {
+    match lifecycle::run(listener, lifecycle_options(&settings, descriptors), app, shutdown).await {
         Ok(()) => {
             tracing::info!("ended in order");
             Ok(())
@@ -87,6 +92,14 @@ pub(super) async fn run(flags: &Flags) -> Result<(), CliError> {
             process::exit(1)
         }
     }
+}
+
+/// Tells metrics to whoever asks for them at this address.
+fn tell_metrics(listener: TcpListener, app: &App, shutdown: &Shutdown) {
+    if let Ok(address) = listener.local_addr() {
+        tracing::info!("metrics, for whoever asks: http://{address}/metrics");
+    }
+    drop(tokio::spawn(scrape::serve(listener, app.clone(), scrape::Options::default(), shutdown.clone())));
 }
 
 /// Tells a supervisor that asks for it that the server serves, and later that it ends.
@@ -100,8 +113,12 @@ fn watched(mut shutdown: Shutdown) {
 }
 
 /// Opens the store. Asked to end before that is done, the process ends.
-async fn open_store(settings: &Settings, mut shutdown: Shutdown) -> Result<EmbeddedStore, CliError> {
-    let (data, options) = (settings.data.clone(), store_options(settings));
+async fn open_store(
+    settings: &Settings,
+    descriptors: Descriptors,
+    mut shutdown: Shutdown,
+) -> Result<EmbeddedStore, CliError> {
+    let (data, options) = (settings.data.clone(), store_options(settings, descriptors));
     let opening = tokio::task::spawn_blocking(move || {
         EmbeddedStore::open(&data, &options, Arc::new(SystemClock::default()))
     });
@@ -178,7 +195,7 @@ const fn mib(mib: usize) -> usize {
     mib << 20
 }
 
-fn store_options(settings: &Settings) -> embedded::Options {
+fn store_options(settings: &Settings, descriptors: Descriptors) -> embedded::Options {
     embedded::Options {
         queue_max_messages: settings.queue_max_messages,
         queue_max_bytes: mib(settings.queue_max_mib),
@@ -190,6 +207,8 @@ fn store_options(settings: &Settings) -> embedded::Options {
             max_age: (settings.retain_days > 0).then(|| Duration::from_hours(24 * settings.retain_days)),
             max_messages: (settings.retain_messages > 0).then_some(settings.retain_messages),
         },
+        open_files_max: descriptors.store_files_max,
+        wipe_after: Duration::from_secs(settings.wipe_after_s),
         ..embedded::Options::default()
     }
 }
@@ -216,9 +235,9 @@ fn hub_options(settings: &Settings) -> hub::Options {
     }
 }
 
-fn lifecycle_options(settings: &Settings) -> lifecycle::Options {
+fn lifecycle_options(settings: &Settings, descriptors: Descriptors) -> lifecycle::Options {
     lifecycle::Options {
-        connections_max: settings.connections_max,
+        connections_max: descriptors.connections_max,
         peer_connections_max: settings.peer_connections_max,
         proxy_protocol: settings.proxy_protocol.clone(),
         head_timeout: Duration::from_secs(settings.head_timeout_s),

@@ -49,6 +49,13 @@ pub(super) enum WrongKind {
          the file); else listen on 127.0.0.1"
     )]
     NotOpen { listen: SocketAddr, origin: Origin },
+    #[error(
+        "metrics_listen: {listen} ({origin}) can be reached from other machines, and metrics are told to whoever asks: no token \
+         is asked for. They name no user and no chat, but tell how the server does. If only your own monitoring can reach that \
+         address, say so with --metrics-open (or CHINWAG_METRICS_OPEN=true, or metrics_open = true in the file); else listen on \
+         127.0.0.1"
+    )]
+    MetricsNotOpen { listen: SocketAddr, origin: Origin },
 }
 
 fn suggestion(nearest: Option<&str>) -> String {

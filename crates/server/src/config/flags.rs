@@ -61,7 +61,7 @@ fn arg(setting: &Setting) -> Arg {
         .long_help(long.join("\n"))
         .value_parser(OsStringValueParser::new());
     match setting.kind {
-        Kind::Address => arg.value_name("ADDRESS:PORT"),
+        Kind::Address | Kind::AddressOrNone => arg.value_name("ADDRESS:PORT"),
         Kind::Path => arg.value_name("DIR").value_hint(ValueHint::DirPath),
         Kind::Choice(_) => arg.value_name("WORD"),
         Kind::Words => arg.value_name("TEXT"),

@@ -24,6 +24,7 @@ use error::WrongKind;
 use std::{
     ffi::{OsStr, OsString},
     fmt,
+    net::SocketAddr,
     path::PathBuf,
 };
 use table::{SETTINGS, Setting, VARIABLE_PREFIX, nearest};
@@ -147,16 +148,29 @@ impl Config {
         Settings::of(self)
     }
 
-    /// Whether a server may run so. Without authentication, listening beyond the own machine must be asked for in words.
+    /// Whether a server may run so. Without authentication, listening beyond the own machine must be asked for in words;
+    /// so must telling metrics there.
     ///
     /// # Errors
     /// [`ConfigError`] that says why not, and what to do.
     pub fn check_open(&self) -> Result<(), ConfigError> {
-        let (Value::Address(listen), origin) = self.value("listen") else { return Ok(()) };
-        if listen.ip().to_canonical().is_loopback() || self.value("auth").1 != Origin::Default {
-            return Ok(());
+        if let Some((listen, origin)) = self.reachable("listen")
+            && self.value("auth").1 == Origin::Default
+        {
+            return Err(Wrong::from(WrongKind::NotOpen { listen, origin }).into());
         }
-        Err(Wrong::from(WrongKind::NotOpen { listen: *listen, origin: origin.clone() }).into())
+        if let Some((listen, origin)) = self.reachable("metrics_listen")
+            && self.value("metrics_open").0 != Value::Switch(true)
+        {
+            return Err(Wrong::from(WrongKind::MetricsNotOpen { listen, origin }).into());
+        }
+        Ok(())
+    }
+
+    /// The address of a setting, where other machines can reach it.
+    fn reachable(&self, key: &str) -> Option<(SocketAddr, Origin)> {
+        let (Value::Address(address), origin) = self.value(key) else { return None };
+        (!address.ip().to_canonical().is_loopback()).then(|| (*address, origin.clone()))
     }
 
     fn value(&self, key: &str) -> &(Value, Origin) {

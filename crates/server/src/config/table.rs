@@ -2,7 +2,9 @@
 //! descriptions and defaults stand in `default.toml`, once.
 
 use super::value::Kind;
-use chinwag_model::limits::{INTEGER_MAX, RETAIN_MAX_DAYS, TEXT_HARD_MAX_BYTES};
+use chinwag_model::limits::{
+    INTEGER_MAX, RETAIN_MAX_DAYS, TEXT_HARD_MAX_BYTES, WIPE_AFTER_MAX, WIPE_AFTER_MIN,
+};
 
 /// The documented defaults, as a file that could be given to `--config`.
 pub const DEFAULT_FILE: &str = include_str!("default.toml");
@@ -39,8 +41,11 @@ pub(crate) const SETTINGS: &[Setting] = &[
     of("revise_window_s", number(0, 1 << 32)),
     of("retain_days", number(0, RETAIN_MAX_DAYS)),
     of("retain_messages", number(0, INTEGER_MAX)),
+    of("wipe_after_s", number(WIPE_AFTER_MIN.as_secs(), WIPE_AFTER_MAX.as_secs())),
     of("log", Kind::LogFilter),
     of("log_format", Kind::Choice(&["text", "json"])),
+    of("metrics_listen", Kind::AddressOrNone),
+    of("metrics_open", Kind::Switch),
     of("connections_max", number(1, 1_000_000)),
     of("peer_connections_max", number(0, 1_000_000)),
     of("sessions_per_user_max", number(1, 10_000)),

@@ -13,6 +13,8 @@ use std::{
 pub(crate) enum Kind {
     /// An IP address and a port.
     Address,
+    /// The same, or none.
+    AddressOrNone,
     /// A path of the file system.
     Path,
     /// One of these words.
@@ -58,11 +60,11 @@ pub(crate) enum Raw {
 /// A good value.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Value {
-    /// Of [`Kind::Address`].
+    /// Of [`Kind::Address`], and of [`Kind::AddressOrNone`] where there is one.
     Address(SocketAddr),
     /// Of [`Kind::Path`].
     Path(PathBuf),
-    /// Of [`Kind::Choice`], [`Kind::LogFilter`] and [`Kind::Words`].
+    /// Of [`Kind::Choice`], [`Kind::LogFilter`] and [`Kind::Words`]; empty of [`Kind::AddressOrNone`].
     Text(String),
     /// Of [`Kind::Hosts`] and [`Kind::Origins`], in lower case.
     List(Vec<String>),
@@ -85,6 +87,10 @@ impl Kind {
                     text.strip_prefix("localhost:").map_or(text.into(), |port| format!("127.0.0.1:{port}"));
                 text.parse().ok().map(Value::Address)
             }
+            Self::AddressOrNone => match raw.text()? {
+                "" => Some(Value::Text(String::new())),
+                _ => Self::Address.read(raw),
+            },
             Self::Path => {
                 let path = raw.os_text().filter(|path| !path.is_empty())?;
                 Some(Value::Path(path.into()))
@@ -124,6 +130,7 @@ impl Kind {
             Self::Address => {
                 "an IP address or localhost, and a port, such as 127.0.0.1:8080 or [::1]:8080".into()
             }
+            Self::AddressOrNone => "\"\" for none, or an IP address or localhost, and a port, such as 127.0.0.1:9090".into(),
             Self::Path => "a path".into(),
             Self::Choice(words) => format!("\"{}\"", words.join("\" or \"")),
             Self::LogFilter => {

@@ -10,6 +10,7 @@ use super::{
 };
 use crate::{
     hub::{Close, Identity, Outgoing},
+    metrics::{Ended, Face},
     service::{Feed, ServiceError, Subscribe},
     sse::Events,
     ws::{self, End, Session, Verbs},
@@ -42,13 +43,18 @@ pub(super) async fn websocket(app: &Shared, head: &Parts, body: &Inbound) -> Res
     let key = ws::check_handshake(head)?;
     let request = read(head, body)?;
     let opened = match identify_socket(app, head, request.ticket.as_deref()).await {
-        Ok(identity) => subscribe(app, identity, request),
+        Ok(identity) => subscribe(app, identity, request, Face::WebSocket),
         Err(refusal) => Err(refusal),
     };
     let feed = match opened {
         Ok(feed) => feed,
         Err(refusal) => match End::of_refusal(refusal.code()) {
-            Some(end) => return Ok(switch(key, Session::refused(end, app.websockets()))),
+            Some(end) => {
+                let metrics = app.service.metrics();
+                metrics.error(refusal.code());
+                metrics.close(Face::WebSocket, Ended::Code(end.code()));
+                return Ok(switch(key, Session::refused(end, app.websockets())));
+            }
             None => return Err(refusal),
         },
     };
@@ -80,8 +86,11 @@ pub(super) fn events(
     let FeedRequest { user, since, watch, .. } = read(head, body)?;
     // An `EventSource` that is refused never comes back: one that comes too late is told so in the stream.
     let events = match app.service.subscribe(identity, Subscribe { user, since, watch }) {
-        Ok(feed) => Events::new(feed, app.options.heartbeat),
-        Err(ServiceError::Leaving) => Events::ended(Close::Restart),
+        Ok(feed) => Events::new(feed.counted_as(Face::Sse), app.options.heartbeat),
+        Err(ServiceError::Leaving) => {
+            app.service.metrics().close(Face::Sse, Ended::Code(Close::Restart.code()));
+            Events::ended(Close::Restart)
+        }
         Err(error) => return Err(error.into()),
     };
     lifeline.hold();
@@ -105,7 +114,7 @@ pub(super) async fn poll(
     let mut request = read(head, body)?;
     let (until, since) = (Instant::now() + request.timeout()?, request.since);
     request.watch.clear();
-    let mut feed = subscribe(app, identity, request)?;
+    let mut feed = subscribe(app, identity, request, Face::Poll)?;
     lifeline.hold();
     let reply = gather(&mut feed, since, until).await;
     lifeline.let_go();
@@ -169,9 +178,14 @@ fn read<'a>(head: &'a Parts, body: &Inbound) -> Result<FeedRequest<'a>, Refusal>
     Ok(FeedRequest::parse_query(query_alone(head, body)?, id.map(HeaderValue::as_bytes))?)
 }
 
-fn subscribe(app: &Shared, identity: Identity, request: FeedRequest<'_>) -> Result<Feed, Refusal> {
+fn subscribe(
+    app: &Shared,
+    identity: Identity,
+    request: FeedRequest<'_>,
+    face: Face,
+) -> Result<Feed, Refusal> {
     let FeedRequest { user, since, watch, .. } = request;
-    Ok(app.service.subscribe(identity, Subscribe { user, since, watch })?)
+    Ok(app.service.subscribe(identity, Subscribe { user, since, watch })?.counted_as(face))
 }
 
 /// The reply after which the connection is a WebSocket.

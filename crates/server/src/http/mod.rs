@@ -31,6 +31,7 @@ pub(crate) use reply::Refusal;
 use crate::{
     hub::Identity,
     identity::{ApiKeys, Door},
+    metrics::{Face, Machine, Metrics, Snapshot, Verb},
     service::Service,
     ws,
 };
@@ -56,7 +57,7 @@ use std::{
         Arc,
         atomic::{AtomicBool, Ordering::Relaxed},
     },
-    time::Duration,
+    time::{Duration, Instant},
 };
 use tokio::sync::Semaphore;
 
@@ -166,6 +167,35 @@ impl App {
         self.shared.service.leave();
     }
 
+    /// What is counted.
+    pub fn metrics(&self) -> &Arc<Metrics> {
+        self.shared.service.metrics()
+    }
+
+    /// Everything that there is to tell of the server, at this moment.
+    pub async fn snapshot(&self) -> Snapshot {
+        let vitals = self.store().vitals().await;
+        let app = self.clone();
+        // Who counts very many sessions or files keeps nobody waiting.
+        let look = move || (app.shared.service.census(), Machine::read(), app.ready().is_ok());
+        let (census, machine, ready) = tokio::task::spawn_blocking(look).await.unwrap_or_default();
+        Snapshot { metrics: self.metrics().clone(), census, vitals, machine, ready }
+    }
+
+    /// Answers what a probe asks; `None` at any other path.
+    pub(crate) fn probe(&self, path: &str) -> Option<Reply> {
+        match path {
+            "/healthz" => Some(alive()),
+            "/readyz" => Some(self.ready().unwrap_or_else(Refusal::into_reply)),
+            _ => None,
+        }
+    }
+
+    /// The answer to a request that names another host than this server's, or another site's page.
+    pub(crate) fn refuse_foreign(&self, head: &Parts) -> Option<Reply> {
+        self.shared.gate.check(head, &self.shared.cors).err().map(Refusal::into_reply)
+    }
+
     /// Answers one request, which came by a connection of this peer. Neither a refusal nor a panic of a handler is an error
     /// of this function.
     pub async fn handle(&self, request: Request<Incoming>, lifeline: &Lifeline, connection: Peer) -> Reply {
@@ -174,11 +204,14 @@ impl App {
         tracing::debug!(%peer, method = %head.method, path = head.uri.path(), "a request");
         let mut body = Inbound::new(body);
         lifeline.let_go();
-        let mut reply = match AssertUnwindSafe(self.answer(&head, &mut body, lifeline)).catch_unwind().await {
-            Ok(Ok(reply)) => reply,
-            Ok(Err(refusal)) => refusal.into_reply(),
-            Err(panic) => after_panic(&head, &*panic).into_reply(),
-        };
+        let start = Instant::now();
+        let answered = AssertUnwindSafe(self.answer(&head, &mut body, lifeline)).catch_unwind().await;
+        let answered = answered.unwrap_or_else(|panic| Err(after_panic(&head, &*panic)));
+        let mut reply = answered.unwrap_or_else(|refusal| {
+            self.metrics().error(refusal.code());
+            refusal.into_reply()
+        });
+        self.metrics().served(Face::Http, verb_of(&head), start.elapsed());
         if !body.is_over(&head) {
             reply.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
         }
@@ -222,7 +255,7 @@ impl App {
             ("/api/poll", &Method::GET) => feed::poll(app, identity, head, body, lifeline).await,
             ("/openapi.json", &Method::GET | &Method::HEAD) => Ok(openapi::document()),
             ("/ping", &Method::GET | &Method::HEAD) => Ok(ok(&br#"{"message":"pong"}"#[..])),
-            ("/healthz", &Method::GET | &Method::HEAD) => Ok(ok(&br#"{"status":"alive"}"#[..])),
+            ("/healthz", &Method::GET | &Method::HEAD) => Ok(alive()),
             ("/readyz", &Method::GET | &Method::HEAD) => self.ready(),
             (BENCH_NOOP, &Method::POST) if app.options.bench_routes => send::noop(app, head, body).await,
             (BENCH_ECHO, &Method::GET) if app.options.bench_routes => feed::echo(app, head, body),
@@ -276,6 +309,14 @@ impl Shared {
 const BENCH_NOOP: &str = "/bench/noop";
 /// A WebSocket that gives every message back: what a conformance suite speaks with.
 const BENCH_ECHO: &str = "/bench/echo";
+
+fn alive() -> Reply {
+    ok(&br#"{"status":"alive"}"#[..])
+}
+
+fn verb_of(head: &Parts) -> Verb {
+    if head.method == Method::OPTIONS { Verb::Preflight } else { Verb::of_path(head.uri.path()) }
+}
 
 fn no_such_path() -> Refusal {
     Refusal::new(ProblemCode::NoSuchPath, "there is nothing at this path")

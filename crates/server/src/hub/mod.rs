@@ -6,6 +6,7 @@
 //! **Architecture invariant:** this room knows neither the store nor a face; nothing in it waits, but for the task that
 //! tells when a user who left stays away.
 
+mod census;
 mod close;
 mod lease;
 mod outbox;
@@ -13,6 +14,7 @@ mod outgoing;
 mod presence;
 mod session;
 
+pub use census::Census;
 pub use close::Close;
 pub use lease::{Identity, Lease};
 pub(crate) use outbox::Given;
@@ -30,7 +32,7 @@ use std::{
     hash::{BuildHasher, RandomState},
     sync::{
         Arc, OnceLock,
-        atomic::{AtomicBool, Ordering::Relaxed},
+        atomic::{AtomicBool, AtomicU64, Ordering::Relaxed},
     },
     time::Duration,
 };
@@ -62,6 +64,8 @@ pub struct Hub {
     tasks: OnceLock<[AbortHandle; 2]>,
     last_seen: LastSeen,
     leaving: AtomicBool,
+    /// Events that were put into an outbox, once for each.
+    delivered: AtomicU64,
 }
 
 impl Drop for Hub {
@@ -108,6 +112,7 @@ impl Hub {
             tasks: OnceLock::new(),
             last_seen: LastSeen::default(),
             leaving: AtomicBool::new(false),
+            delivered: AtomicU64::new(0),
         });
         bus.listen(hub.clone());
         let teller = tokio::spawn(presence::tell(Arc::downgrade(&hub), hub.news.clone()));
@@ -247,6 +252,7 @@ impl Listener for Hub {
             let shard = self.shard(presence.user.as_str()).lock();
             if let Some(entry) = shard.get(&presence.user) {
                 entry.watchers.iter().for_each(|watcher| watcher.push(write()));
+                self.delivered.fetch_add(entry.watchers.len() as u64, Relaxed);
             }
             return;
         }
@@ -264,6 +270,7 @@ impl Listener for Hub {
                     entry.sessions.iter().for_each(|session| session.take_back(message, told));
                 }
                 entry.sessions.iter().for_each(|session| session.push(write()));
+                self.delivered.fetch_add(entry.sessions.len() as u64, Relaxed);
             }
         }
     }

@@ -74,6 +74,12 @@ impl Outbox {
         state.wake();
     }
 
+    /// How many events wait, and their bytes.
+    pub(super) fn waiting(&self) -> (usize, usize) {
+        let state = self.0.lock();
+        (state.waiting.len(), state.waiting_bytes)
+    }
+
     /// A message was unsent, and now stands as `told` tells it: what waits carries its text no more. To be called before
     /// that it was unsent is put in.
     pub(super) fn take_back(&self, message: &Arc<Message>, told: &Arc<Outgoing>) {

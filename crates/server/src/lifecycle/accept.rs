@@ -2,6 +2,7 @@
 
 use super::{
     Options, connection,
+    crowd::Crowd,
     peers::{Peers, Place},
     preface::Prefaces,
     shutdown::Stop,
@@ -14,17 +15,21 @@ use std::{convert::Infallible, io, net::SocketAddr, sync::Arc, time::Duration};
 use tokio::{
     net::{TcpListener, TcpStream},
     sync::{OwnedSemaphorePermit, Semaphore, watch},
-    time::sleep,
+    time::{sleep, timeout},
 };
 
 /// How long to wait where the system has no more descriptors or memory for a connection.
 const BACKOFF: Duration = Duration::from_millis(100);
+
+/// How long to wait for a slot before looking again whom to close.
+const LOOK_AGAIN: Duration = Duration::from_secs(1);
 
 pub(super) struct Acceptor<'a> {
     pub(super) listener: TcpListener,
     pub(super) app: &'a App,
     pub(super) options: Arc<Options>,
     pub(super) slots: &'a Arc<Semaphore>,
+    pub(super) crowd: Arc<Crowd>,
     pub(super) peers: Arc<Peers>,
     pub(super) prefaces: Arc<Prefaces>,
     pub(super) stop: &'a watch::Sender<Stop>,
@@ -35,9 +40,8 @@ impl Acceptor<'_> {
     pub(super) async fn accept(&self) -> Infallible {
         let told = Told::default();
         loop {
-            let slot = self.slot(&told).await;
             match self.listener.accept().await {
-                Ok((stream, address)) => self.arrived(stream, address, slot),
+                Ok((stream, address)) => self.arrived(stream, address, &told).await,
                 Err(error) if is_of_the_connection(&error) => {
                     tracing::debug!(%error, "a connection was gone before it was accepted");
                 }
@@ -45,20 +49,30 @@ impl Acceptor<'_> {
                     if told.may_tell() {
                         tracing::error!(%error, "cannot accept connections; trying again");
                     }
+                    // Mostly there are no descriptors left.
+                    self.crowd.make_room();
                     sleep(BACKOFF).await;
                 }
             }
         }
     }
 
+    /// A slot for one more connection, for which one that waits for a request is closed where there is none.
     async fn slot(&self, told: &Told) -> OwnedSemaphorePermit {
-        if self.slots.available_permits() == 0 && told.may_tell() {
-            tracing::warn!(
-                connections_max = self.options.connections_max,
-                "all connections are taken; new ones wait"
-            );
+        loop {
+            if let Ok(slot) = self.slots.clone().try_acquire_owned() {
+                return slot;
+            }
+            if !self.crowd.make_room() && told.may_tell() {
+                tracing::warn!(
+                    connections_max = self.options.connections_max,
+                    "all connections are taken; new ones wait"
+                );
+            }
+            if let Ok(slot) = timeout(LOOK_AGAIN, self.slots.clone().acquire_owned()).await {
+                return slot.expect("the semaphore is never closed");
+            }
         }
-        self.slots.clone().acquire_owned().await.expect("the semaphore is never closed")
     }
 
     fn prepare(&self, stream: &TcpStream) -> io::Result<()> {
@@ -70,12 +84,12 @@ impl Acceptor<'_> {
         socket.set_tcp_user_timeout(Some(self.options.write_timeout))
     }
 
-    fn arrived(&self, stream: TcpStream, address: SocketAddr, slot: OwnedSemaphorePermit) {
+    async fn arrived(&self, stream: TcpStream, address: SocketAddr, told: &Told) {
         let peer = Peer::direct(address.ip());
         if self.options.proxy_protocol.contains(peer.address()) {
-            self.spawn(stream, peer, slot, None);
+            self.spawn(stream, peer, self.slot(told).await, None);
         } else if let Some(place) = place(&self.peers, self.app, peer) {
-            self.spawn(stream, peer, slot, Some(place));
+            self.spawn(stream, peer, self.slot(told).await, Some(place));
         }
     }
 
@@ -88,18 +102,31 @@ impl Acceptor<'_> {
         let (app, options) = (self.app.clone(), self.options.clone());
         let (peers, prefaces) = (self.peers.clone(), self.prefaces.clone());
         let mut stop = self.stop.subscribe();
+        let seat = Arc::new(self.crowd.seat());
+        app.metrics().accepted.count();
+        let open = app.metrics().connections.hold();
         tokio::spawn(async move {
-            let (peer, place) = if let Some(place) = direct {
-                (peer, place)
-            } else {
-                let named = prefaces.read(&mut stream, peer, options.head_timeout, &mut stop).await;
-                let placed = named.and_then(|peer| Some((peer, place(&peers, &app, peer)?)));
-                let Some(placed) = placed else { return };
-                placed
+            let leave = seat.clone();
+            let served = async move {
+                let (peer, place) = if let Some(place) = direct {
+                    (peer, place)
+                } else {
+                    let named = prefaces.read(&mut stream, peer, options.head_timeout, &mut stop).await?;
+                    (named, place(&peers, &app, named)?)
+                };
+                let takeover = connection::serve(stream, peer, seat, options, app, stop).await;
+                takeover.map(|takeover| (takeover, place))
             };
-            // Both come back when the connection ends, whichever way.
-            let held = (slot, place);
-            if let Some(takeover) = connection::serve(stream, peer, options, app, stop).await {
+            let takeover = tokio::select! {
+                biased;
+                takeover = served => takeover,
+                () = leave.asked_to_leave() => None,
+            };
+            // Whoever has left HTTP waits for nothing, and is never asked to leave.
+            drop(leave);
+            if let Some((takeover, place)) = takeover {
+                // All come back when the connection ends, whichever way.
+                let held = (slot, place, open);
                 // In a task of its own, which is a fraction of this one.
                 tokio::spawn(async move {
                     takeover.serve().await;
@@ -112,7 +139,11 @@ impl Acceptor<'_> {
 
 /// A place for a connection of a peer. A proxy that is believed speaks for many, whom no bound of its own may shut out.
 fn place(peers: &Peers, app: &App, peer: Peer) -> Option<Place> {
-    if app.believes(&peer) { Some(Place::UNCOUNTED) } else { peers.place(peer) }
+    let place = if app.believes(&peer) { Some(Place::UNCOUNTED) } else { peers.place(peer) };
+    if place.is_none() {
+        app.metrics().refused.count();
+    }
+    place
 }
 
 /// Bytes that the kernel may hold unsent for a connection before it takes no more: so what waits for a slow client waits

@@ -2,6 +2,7 @@
 
 use super::{
     Options,
+    crowd::Seat,
     pulse::{Pulse, Ready},
     shutdown::{Stop, reached},
     socket::Socket,
@@ -59,11 +60,12 @@ impl Takeover {
 pub(super) async fn serve(
     stream: TcpStream,
     peer: Peer,
+    seat: Arc<Seat>,
     options: Arc<Options>,
     app: App,
     stop: watch::Receiver<Stop>,
 ) -> Option<Takeover> {
-    let pulse = Arc::new(Pulse::new(options.clone()));
+    let pulse = Arc::new(Pulse::new(options.clone(), seat));
     let upgrade: Mutex<Option<(OnUpgrade, Box<Session>)>> = Mutex::default();
     let service = service_fn(|mut request: Request<Incoming>| {
         let (app, pulse, upgrade) = (&app, &pulse, &upgrade);

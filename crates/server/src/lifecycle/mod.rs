@@ -2,7 +2,7 @@
 //!
 //! Reading order: `shutdown` (who says when), `accept` (how connections come in), `preface` (what a proxy says before the
 //! first byte of one), `connection` (one of them), `pulse`
-//! (what it is doing and until when), `socket` (how that is known); `peers` (how many one peer has), `descriptors` (how many
+//! (what it is doing and until when), `socket` (how that is known); `peers` (how many one peer has), `crowd` (who leaves where there are too many), `descriptors` (how many
 //! there can be); `supervisor` (who watches over the process). The end, here
 //! in [`run`], goes: readiness fails, every feed ends, no more is accepted, idle connections are closed, requests in
 //! flight are answered, the store is closed.
@@ -11,6 +11,7 @@
 
 mod accept;
 mod connection;
+mod crowd;
 mod descriptors;
 mod peers;
 mod preface;
@@ -20,13 +21,14 @@ mod socket;
 mod supervisor;
 mod told;
 
-pub use descriptors::raise_descriptors;
+pub use descriptors::Descriptors;
 pub use shutdown::{Shutdown, Trigger, on_signals};
 pub use supervisor::{SUPERVISOR_VARIABLE, Standing, Supervisor};
 
 use crate::http::App;
 use accept::Acceptor;
 use chinwag_peer::Networks;
+use crowd::Crowd;
 use peers::Peers;
 use shutdown::Stop;
 use std::{sync::Arc, time::Duration};
@@ -44,8 +46,8 @@ const CLOSE_MAX: Duration = Duration::from_secs(4);
 /// The bounds of connections.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Options {
-    /// Most connections at once. One more is not accepted until another has ended: it waits in the kernel's backlog,
-    /// and its client's own time-out decides how long. At least 1.
+    /// Most connections at once. For one more, one is closed that waits for a request; while there is none, it waits until
+    /// another has ended, and its client's own time-out decides how long. At least 1.
     pub connections_max: u32,
     /// Most connections at once of one peer: an address of IPv4, or a network of 64 bits of IPv6. One more is closed as
     /// soon as it is known whose it is. 0 is any number. Programs of this machine, and proxies that are believed, have no
@@ -93,11 +95,13 @@ pub async fn run(
         options: Arc::new(options),
         app,
     };
+    life.app.metrics().set_connections_max(slots(&life.options) as u64);
     let acceptor = Acceptor {
         listener,
         app: &life.app,
         options: life.options.clone(),
         slots: &life.slots,
+        crowd: Crowd::new(),
         peers: Arc::new(Peers::new(life.options.peer_connections_max)),
         prefaces: Arc::default(),
         stop: &life.stop,

@@ -1,6 +1,6 @@
 //! What a connection is doing, and until when it may.
 
-use super::Options;
+use super::{Options, crowd::Seat};
 use crate::http::Lifeline;
 use parking_lot::Mutex;
 use std::{sync::Arc, time::Duration};
@@ -33,6 +33,7 @@ enum Phase {
 #[derive(Debug)]
 pub(super) struct Pulse {
     options: Arc<Options>,
+    seat: Arc<Seat>,
     state: Mutex<State>,
     /// Whether the request ends with the client.
     pub(super) lifeline: Lifeline,
@@ -58,9 +59,9 @@ struct State {
 }
 
 impl Pulse {
-    pub(super) fn new(options: Arc<Options>) -> Self {
+    pub(super) fn new(options: Arc<Options>, seat: Arc<Seat>) -> Self {
         let state = State { phase: Phase::Idle, since: Instant::now(), blocked_since: None };
-        Self { options, state: Mutex::new(state), lifeline: Lifeline::default() }
+        Self { options, seat, state: Mutex::new(state), lifeline: Lifeline::default() }
     }
 
     /// When the connection has had its time; `None` while it may take as long as it likes.
@@ -81,11 +82,13 @@ impl Pulse {
         let mut state = self.state.lock();
         if state.phase == Phase::Idle {
             state.enter(Phase::Head);
+            self.seat.waits(state.since);
         }
     }
 
     /// A request's head is complete.
     pub(super) fn serving(&self) {
+        self.seat.is_busy();
         self.state.lock().phase = Phase::Serving;
     }
 
@@ -103,6 +106,7 @@ impl Pulse {
         let mut state = self.state.lock();
         if state.phase == Phase::Replying {
             state.enter(Phase::Idle);
+            self.seat.waits(state.since);
         }
     }
 

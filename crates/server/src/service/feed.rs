@@ -4,7 +4,10 @@
 //! now; what the outbox holds of that time is dropped. So nothing is lost and nothing doubled at the seam.
 
 use super::{Act, Outgoing, Service, ServiceError};
-use crate::hub::{Close, Given, Identity, Lease, Session};
+use crate::{
+    hub::{Close, Given, Identity, Lease, Session},
+    metrics::{Counted, Ended, Face, Outcome},
+};
 use chinwag_model::{
     Epoch, Event, FeedId, Message, Ts, UserId,
     limits::{CATCH_UP_MAX_BYTES, CATCH_UP_MAX_TIME},
@@ -47,6 +50,7 @@ pub struct Feed {
     /// Whether `ready` was told.
     ready: bool,
     stage: Stage,
+    counted: Option<Counted>,
 }
 
 enum Stage {
@@ -95,11 +99,33 @@ impl Service {
             following.await;
             service.missed(user, since).await
         });
-        Ok(Feed { service: self.clone(), session, told: Ts(0), ready: false, stage: Stage::Asking(asking) })
+        Ok(Feed {
+            service: self.clone(),
+            session,
+            told: Ts(0),
+            ready: false,
+            stage: Stage::Asking(asking),
+            counted: None,
+        })
+    }
+
+    /// Finds out what a user missed.
+    async fn missed(self, user: UserId, since: Option<FeedId>) -> Result<Missed, Close> {
+        let (metrics, start) = (self.shared.metrics.clone(), Instant::now());
+        let missed = self.ask_what_was_missed(user, since).await;
+        if since.is_some() {
+            let outcome = match &missed {
+                Ok(Missed { recovered: true, .. }) => Outcome::Recovered,
+                Ok(_) => Outcome::NotRecovered,
+                Err(_) => Outcome::Refused,
+            };
+            metrics.catch_up(outcome, start.elapsed());
+        }
+        missed
     }
 
     /// Asks the store what a user missed; of another life of the store that can't be told.
-    async fn missed(self, user: UserId, since: Option<FeedId>) -> Result<Missed, Close> {
+    async fn ask_what_was_missed(self, user: UserId, since: Option<FeedId>) -> Result<Missed, Close> {
         let store = &self.shared.store;
         let epoch = store.epoch();
         let known = since.filter(|since| since.epoch == epoch).map(|since| since.ts);
@@ -145,6 +171,19 @@ impl Feed {
     /// How long it may last; `None` in an open server.
     pub(crate) fn lease(&self) -> Option<&Arc<Lease>> {
         self.session.lease()
+    }
+
+    /// Counts it as one of a face, until it is dropped.
+    #[must_use]
+    pub(crate) fn counted_as(self, face: Face) -> Self {
+        Self { counted: Some(self.service.metrics().session(face)), ..self }
+    }
+
+    /// Says, for those who count, why it ends; the first reason stays.
+    pub(crate) fn ended(&mut self, why: Ended) {
+        if let Some(counted) = &mut self.counted {
+            counted.end(why);
+        }
     }
 
     /// The next event.

@@ -13,7 +13,10 @@ pub use access::{Act, Denied, permit};
 pub use error::ServiceError;
 pub use feed::{Feed, Subscribe};
 
-use crate::hub::{self, Hub, Outgoing};
+use crate::{
+    hub::{self, Census, Hub, Outgoing},
+    metrics::Metrics,
+};
 use chinwag_bus::Bus;
 use chinwag_model::{Clock, Event, KeyId, Ts, limits::CATCH_UPS_MAX_BYTES};
 use chinwag_store::{Outlet, Store};
@@ -29,6 +32,7 @@ pub struct Service {
 struct Shared {
     store: Arc<dyn Store>,
     hub: Arc<Hub>,
+    metrics: Arc<Metrics>,
     /// One permit a byte of what feeds that catch up may hold.
     catch_up_bytes: Arc<Semaphore>,
 }
@@ -43,13 +47,25 @@ impl Service {
     ) -> Self {
         let hub = Hub::new(&bus, clock, store.epoch(), options);
         store.publish_to(Arc::new(ToBus(bus)));
+        let metrics = Arc::<Metrics>::default();
+        store.observe(metrics.clone());
         let catch_up_bytes = Arc::new(Semaphore::new(CATCH_UPS_MAX_BYTES));
-        Self { shared: Arc::new(Shared { store, hub, catch_up_bytes }) }
+        Self { shared: Arc::new(Shared { store, hub, metrics, catch_up_bytes }) }
     }
 
     /// The store that it stands on.
     pub fn store(&self) -> &Arc<dyn Store> {
         &self.shared.store
+    }
+
+    /// What is counted.
+    pub fn metrics(&self) -> &Arc<Metrics> {
+        &self.shared.metrics
+    }
+
+    /// Who is there, and what waits for them.
+    pub fn census(&self) -> Census {
+        self.shared.hub.census()
     }
 
     /// What the wall clock says.

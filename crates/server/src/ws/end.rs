@@ -39,6 +39,11 @@ impl End {
         Some(Self { code: close, reason: code.title() })
     }
 
+    /// Its code.
+    pub(crate) const fn code(self) -> u16 {
+        self.code
+    }
+
     /// The payload of its close frame.
     pub(super) fn payload(self) -> Bytes {
         [&self.code.to_be_bytes(), self.reason.as_bytes()].concat().into()

@@ -9,7 +9,7 @@ use super::{
     inbound::{Bounds, Inbound, Received},
     outbound::Outbound,
 };
-use crate::{deadline::poll_deadline, service::Feed};
+use crate::{deadline::poll_deadline, metrics::Ended, service::Feed};
 use bytes::{Buf, Bytes};
 use std::{
     io,
@@ -103,6 +103,13 @@ impl From<io::Error> for Gone {
 impl Talk {
     pub(super) fn feed(feed: Feed, verbs: Verbs) -> Self {
         Self::Feed { feed, verbs, verb: None }
+    }
+
+    /// Says, for those who count, why it ends.
+    fn ended(&mut self, why: Ended) {
+        if let Self::Feed { feed, .. } = self {
+            feed.ended(why);
+        }
     }
 
     fn is_busy(&self) -> bool {
@@ -244,6 +251,7 @@ impl Link {
             (Received::Ping(payload), _) => self.outbound.push(Opcode::Pong, payload),
             (Received::Pong, _) => {}
             (Received::Close(code), _) => {
+                self.talk.ended(Ended::Client);
                 let payload = code.map(|code| Bytes::copy_from_slice(&code.to_be_bytes()));
                 self.outbound.push(Opcode::Close, payload.unwrap_or_default());
                 self.phase = Phase::Ending { until: Instant::now() + CLOSE_MAX, awaits: Awaits::Nothing };
@@ -296,6 +304,7 @@ impl Link {
 
     fn end(&mut self, end: End, awaits: Awaits) {
         tracing::debug!(?end, "ending a WebSocket");
+        self.talk.ended(Ended::Code(end.code()));
         self.outbound.push_close(end);
         self.phase = Phase::Ending { until: Instant::now() + CLOSE_MAX, awaits };
     }

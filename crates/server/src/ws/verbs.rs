@@ -3,6 +3,7 @@ use crate::{
     http::{Refusal, why_panicked},
     hub::{Close, Identity, Lease},
     identity::Door,
+    metrics::{Face, Verb},
     service::Service,
 };
 use bytes::Bytes;
@@ -12,7 +13,11 @@ use chinwag_wire::{
     encode_page, encode_presence, encode_reply,
 };
 use futures_util::FutureExt;
-use std::{panic::AssertUnwindSafe, sync::Arc, time::Duration};
+use std::{
+    panic::AssertUnwindSafe,
+    sync::Arc,
+    time::{Duration, Instant},
+};
 
 /// What answers the requests of a WebSocket.
 #[derive(Clone)]
@@ -44,19 +49,31 @@ impl Done {
 impl Verbs {
     /// Answers one request with one frame. Neither a refusal nor a panic is an error of this function.
     pub(super) async fn answer(self, message: Message) -> Bytes {
-        let frame = match UpFrame::parse(&message.bytes) {
-            Ok(frame) => frame,
-            Err(bad) => return refused(bad.id, bad.invalid.into()),
+        let start = Instant::now();
+        let (verb, reply) = match UpFrame::parse(&message.bytes) {
+            Ok(frame) => (Verb::of_op(&frame.op), self.serve(frame).await),
+            Err(bad) => (Verb::Other, self.refused(bad.id, bad.invalid.into())),
         };
+        self.service.metrics().served(Face::WebSocket, verb, start.elapsed());
+        reply
+    }
+
+    async fn serve(&self, frame: UpFrame<'_>) -> Bytes {
         let (id, changes) = (frame.id, changes(&frame.op));
         match AssertUnwindSafe(self.perform(frame.op)).catch_unwind().await {
             Ok(Ok(done)) => encode_reply(Some(id), done.status, done.body.as_deref(), done.replayed).into(),
-            Ok(Err(refusal)) => refused(Some(id), refusal),
+            Ok(Err(refusal)) => self.refused(Some(id), refusal),
             Err(panic) => {
                 tracing::error!(why = why_panicked(&*panic), "a request of a WebSocket panicked");
-                refused(Some(id), Refusal::after_panic(changes))
+                self.refused(Some(id), Refusal::after_panic(changes))
             }
         }
+    }
+
+    fn refused(&self, id: Option<u64>, refusal: Refusal) -> Bytes {
+        self.service.metrics().error(refusal.code());
+        let (status, problem) = refusal.into_problem();
+        encode_reply(id, status, Some(&problem), false).into()
     }
 
     async fn perform(&self, op: Op<'_>) -> Result<Done, Refusal> {
@@ -136,9 +153,4 @@ impl Verbs {
 /// Whether a request may have changed what is stored.
 fn changes(op: &Op<'_>) -> bool {
     matches!(op, Op::Send(_) | Op::Read(_) | Op::Delivered(_) | Op::Edit(_) | Op::Unsend(_) | Op::React(_))
-}
-
-fn refused(id: Option<u64>, refusal: Refusal) -> Bytes {
-    let (status, problem) = refusal.into_problem();
-    encode_reply(id, status, Some(&problem), false).into()
 }

@@ -37,11 +37,26 @@ fn keys_and_tokens_open_a_server_until_they_are_revoked() {
     client("nonsense", &send).expect(1).says("(token_invalid, 401)");
     assert!(client(&reading, &["pull", "apple:banana"]).expect(0).out.contains("Hello"));
     client(&reading, &send).expect(1).says("(not_allowed, 403)");
+    let load = [
+        "bench",
+        "run",
+        "--connections",
+        "2",
+        "--chats",
+        "2",
+        "--warm-up",
+        "0",
+        "--duration",
+        "0.2",
+        "--strict",
+    ];
+    client(&reading, &load).expect(1).says("requests failed");
 
     // A server: it is asked, and heeds it at once.
     let made = run(&mut at(&["key", "create", "--scope", "act"])).expect(0);
     let acting = made.out.trim().to_owned();
     client(&acting, &send).expect(0);
+    assert!(client(&acting, &load).expect(0).out.contains("\nverified: "));
     let id = acting.split('_').nth(1).expect("an id");
     let tail = Running::start(at(&["tail", "--as", "apple", "--server", &url]).env("CHINWAG_TOKEN", &acting));
     run(&mut at(&["key", "revoke", id])).expect(0);

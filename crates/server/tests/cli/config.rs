@@ -107,7 +107,7 @@ fn the_default_file_is_a_configuration_file_and_holds_the_defaults() {
     };
     let of_file = values(in_force(dir.path(), &["--config", "c.toml"], &[]));
     assert_eq!(of_file, values(in_force(dir.path(), &[], &[])));
-    assert_eq!(of_file.len(), 38);
+    assert_eq!(of_file.len(), 41);
 }
 
 #[test]

@@ -2,7 +2,7 @@
 
 use crate::{
     server::{Server, Setup},
-    socket::HANDSHAKE,
+    socket::{HANDSHAKE, Socket},
     wire::{Connection, get, hello, post, request, within},
 };
 use chinwag_peer::Networks;
@@ -99,25 +99,78 @@ async fn a_slow_reply_is_no_idle_connection() {
     server.stop().await;
 }
 
+/// While every connection has something under way, one more waits.
 #[tokio::test]
 async fn one_connection_too_many_waits_until_another_has_ended() {
     let mut setup = Setup::memory();
     setup.life.connections_max = 2;
+    let stage = crate::store::Stage::new(setup.store);
+    setup.store = stage.clone();
     let server = setup.start().await;
     let mut first = server.connect().await;
-    first.ask(get("/ping")).await.ok();
-    let mut second = server.connect().await;
-    second.ask(get("/ping")).await.ok();
+    first.write(post("/api/send", hello("first"))).await;
+    stage.arrival().await;
+    let mut socket = Socket::open(&server, "user=apple").await;
+    socket.expect("ready").await;
     let mut third = server.connect().await;
     third.write(get("/ping")).await;
     for _ in 0..100 {
-        first.ask(get("/ping")).await.ok();
-        second.ask(get("/ping")).await.ok();
+        assert_eq!(socket.ask(r#"{"id":1,"op":"presence","user":"x"}"#).await["status"], 200);
     }
     let early = third.stream.try_read(&mut [0]).expect_err("nothing came");
     assert_eq!(early.kind(), ErrorKind::WouldBlock);
+    stage.release(1);
+    first.reply().await.ok();
     drop(first);
     third.reply().await.ok();
+    server.stop_with(socket).await;
+}
+
+#[tokio::test]
+async fn for_one_connection_too_many_the_one_that_idles_longest_is_closed() {
+    let mut setup = Setup::memory();
+    setup.life.connections_max = 3;
+    let server = setup.start().await;
+    let mut idle = Vec::new();
+    for _ in 0..2 {
+        idle.push(server.connect().await);
+        idle.last_mut().expect("just pushed").ask(get("/ping")).await.ok();
+    }
+    let mut socket = Socket::open(&server, "user=apple").await;
+    socket.expect("ready").await;
+    // The first has been used last.
+    idle[0].ask(get("/ping")).await.ok();
+    for longest in [1, 0, 1, 0] {
+        let mut newcomer = server.connect().await;
+        newcomer.ask(get("/ping")).await.ok();
+        std::mem::replace(&mut idle[longest], newcomer).ended().await;
+    }
+    assert_eq!(socket.ask(r#"{"id":1,"op":"presence","user":"x"}"#).await["status"], 200);
+    drop(idle);
+    server.stop_with(socket).await;
+}
+
+/// Connections that say nothing, or only half of a head, do not keep anybody out, and those that do not even say whose they
+/// are neither.
+#[tokio::test]
+async fn a_flood_of_silent_connections_lets_newcomers_in() {
+    let mut setup = Setup::memory();
+    setup.life.connections_max = 8;
+    setup.life.proxy_protocol = Networks::read(["127.0.0.9"]).expect("an address");
+    let server = setup.start().await;
+    let mut flood = Vec::new();
+    for round in 0..40 {
+        let from = ["127.0.0.8", "127.0.0.9"][round % 2];
+        let mut silent = Connection::from(from, server.address).await;
+        if round % 3 == 0 {
+            silent.write("PROXY ").await;
+        }
+        flood.push(silent);
+        if round % 8 == 7 {
+            server.ask(get("/ping")).await.ok();
+        }
+    }
+    drop(flood);
     server.stop().await;
 }
 

@@ -14,6 +14,7 @@ mod founding;
 mod framing;
 mod handshake;
 mod headers;
+mod metrics;
 mod openapi;
 mod poll;
 mod proxies;

@@ -1,7 +1,10 @@
 //! A store that waits where a test says, fails for good, and panics.
 
 use chinwag_model::{Draft, Epoch, InboxPage, InboxQuery, Mark, Marked, Page, PageQuery, Ts, UserId};
-use chinwag_store::{Appended, CatchUp, Outlet, Store, StoreError, StoreFuture};
+use chinwag_store::{
+    Appended, CatchUp, Outlet, Store, StoreError, StoreFuture,
+    vitals::{Observer, Vitals},
+};
 use std::{future::Future, pin::Pin, sync::Arc};
 use tokio::sync::{Semaphore, watch};
 
@@ -71,6 +74,10 @@ impl Store for Stage {
         self.inner.revise(revise)
     }
 
+    fn forget(&self, chat: chinwag_model::Chat, side: chinwag_model::Side) -> StoreFuture<'_, bool> {
+        self.inner.forget(chat, side)
+    }
+
     fn mark(&self, mark: Mark) -> StoreFuture<'_, Marked> {
         self.inner.mark(mark)
     }
@@ -85,6 +92,14 @@ impl Store for Stage {
 
     fn publish_to(&self, outlet: Arc<dyn Outlet>) {
         self.inner.publish_to(outlet);
+    }
+
+    fn observe(&self, observer: Arc<dyn Observer>) {
+        self.inner.observe(observer);
+    }
+
+    fn vitals(&self) -> Pin<Box<dyn Future<Output = Vitals> + Send + '_>> {
+        self.inner.vitals()
     }
 
     fn epoch(&self) -> Epoch {

@@ -12,7 +12,7 @@ use super::{
     users::Users,
 };
 use crate::{Appended, Outlet, StoreError};
-use chinwag_model::{Chat, Event, Marked, Message, RevisionKind, Ts};
+use chinwag_model::{Chat, Event, Marked, Message, RevisionKind, Side, Ts};
 use std::{
     panic::{AssertUnwindSafe, catch_unwind},
     sync::{
@@ -57,6 +57,17 @@ pub(super) enum What {
         /// Given up once reads show it.
         _turn: OwnedMutexGuard<()>,
     },
+    /// A user's markers were forgotten.
+    Forgotten {
+        chat: Chat,
+        side: Side,
+        ts: Ts,
+        /// How many of either user's unread messages are unsent then.
+        gone: [u64; 2],
+        cell: Arc<ChatCell>,
+        /// Given up once reads show it.
+        _turn: OwnedMutexGuard<()>,
+    },
 }
 
 impl Done {
@@ -73,6 +84,7 @@ impl Done {
             What::Replayed(message) => done(message, true),
             What::Marked { stands, .. } => Outcome::Marked(stands),
             What::Revised { message, .. } => Outcome::Revised(message),
+            What::Forgotten { .. } => Outcome::Forgotten(true),
         }));
     }
 }
@@ -119,6 +131,9 @@ impl Answers {
                     let event = || Event::Revised { message: message.clone(), kind: *kind };
                     events.extend(outlet.map(|_| event()));
                     (&message.chat, cell.revision_is_durable(message, *gone))
+                }
+                What::Forgotten { chat, side, ts, gone, cell, .. } => {
+                    (chat, cell.markers_are_forgotten(*side, *ts, *gone))
                 }
                 What::Marked { .. } | What::Replayed(_) => continue,
             };

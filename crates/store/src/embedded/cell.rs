@@ -13,7 +13,7 @@ use chinwag_model::{
 };
 use parking_lot::Mutex;
 use std::{
-    collections::{HashMap, VecDeque},
+    collections::{BTreeSet, HashMap, VecDeque},
     convert::Infallible,
     sync::{Arc, OnceLock},
 };
@@ -311,9 +311,14 @@ impl ChatCell {
     }
 
     /// Takes in that a message will be revised; reads show it once it is on disk. The writer alone calls this. Gives how
-    /// many of either user's unread messages are unsent then.
-    pub(super) fn revise(&self, message: &Message) -> [u64; 2] {
+    /// many of either user's unread messages are unsent then. `forget` is of its key, where that goes.
+    pub(super) fn revise(&self, message: &Message, forget: Option<KeyHash>) -> [u64; 2] {
         let mut state = self.state.lock();
+        if let (Some(keys), Some(forget)) = (&mut state.keys, forget)
+            && keys.get(&forget).is_some_and(|used| used.seq == message.seq)
+        {
+            keys.remove(&forget);
+        }
         let reader = message.sender.other().index();
         let unread = message.seq > state.assigned.standing.markers[reader].read.seq;
         if message.is_unsent() && unread && !message.chat.is_note_to_self() {
@@ -322,6 +327,23 @@ impl ChatCell {
         let gone = state.count_gone();
         state.assigned.revise(message.changed(), gone);
         gone
+    }
+
+    /// Takes in that a user's markers will be forgotten; `gone` are the peer's messages that are unsent. The writer alone
+    /// calls this. Gives how many of either user's unread messages are unsent then.
+    pub(super) fn forget(&self, side: Side, gone: BTreeSet<Seq>, ts: Ts) -> [u64; 2] {
+        let mut state = self.state.lock();
+        state.assigned.forget(side, ts);
+        state.gone[side.index()] = gone;
+        state.count_gone()
+    }
+
+    /// Says that a user's markers are forgotten on disk; gives the chat's head on disk.
+    pub(super) fn markers_are_forgotten(&self, side: Side, ts: Ts, gone: [u64; 2]) -> Head {
+        let mut state = self.state.lock();
+        state.durable.forget(side, ts);
+        state.durable.standing.peers_gone = gone;
+        state.durable
     }
 
     /// Says that a message is on disk as it was revised; gives the chat's head on disk.

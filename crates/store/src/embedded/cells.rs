@@ -1,10 +1,19 @@
 //! The bounded cache of hot chats. It never holds, and never lets exist, two cells of one chat.
 
 use super::cell::ChatCell;
-use crate::StoreError;
+use crate::{
+    StoreError,
+    vitals::{Asked, CacheVitals},
+};
 use chinwag_model::Chat;
 use quick_cache::{DefaultHashBuilder, Lifecycle, OptionsBuilder, Weighter, sync::Cache};
-use std::{future::Future, sync::Arc};
+use std::{
+    future::Future,
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering::Relaxed},
+    },
+};
 
 /// Below this, one hot chat could fill a part of the cache.
 const CAPACITY_MIN_BYTES: u64 = 1 << 20;
@@ -14,6 +23,8 @@ const CELL_ESTIMATE_BYTES: u64 = 4_096;
 /// The hot chats.
 pub(super) struct Cells {
     cache: Cache<Chat, Hot, WeightOfHot, DefaultHashBuilder, KeepUsed>,
+    hits: AtomicU64,
+    misses: AtomicU64,
 }
 
 /// A cell and what it counts for. The weight stands beside the cell, since the cache subtracts what it once added.
@@ -55,7 +66,8 @@ impl Cells {
             .weight_capacity(capacity_bytes)
             .build()
             .expect("both capacities are given");
-        Self { cache: Cache::with_options(options, WeightOfHot, DefaultHashBuilder::default(), KeepUsed) }
+        let cache = Cache::with_options(options, WeightOfHot, DefaultHashBuilder::default(), KeepUsed);
+        Self { cache, hits: AtomicU64::new(0), misses: AtomicU64::new(0) }
     }
 
     /// The cell of a chat; where it is not hot, `load` reads it, once, however many ask.
@@ -65,8 +77,12 @@ impl Cells {
         load: impl Future<Output = Result<ChatCell, StoreError>>,
     ) -> Result<Arc<ChatCell>, StoreError> {
         match self.cache.get_value_or_guard_async(chat).await {
-            Ok(hot) => Ok(hot.cell),
+            Ok(hot) => {
+                self.hits.fetch_add(1, Relaxed);
+                Ok(hot.cell)
+            }
             Err(guard) => {
+                self.misses.fetch_add(1, Relaxed);
                 // A second owner from the start, so that the cache keeps it whatever it weighs.
                 let cell = Arc::new(load.await?);
                 let hot = Hot { cell: cell.clone(), weight_bytes: weight_bytes(chat, cell.weight()) };
@@ -75,6 +91,16 @@ impl Cells {
                 drop(guard.insert(hot));
                 Ok(cell)
             }
+        }
+    }
+
+    /// How it does.
+    pub(super) fn vitals(&self) -> CacheVitals {
+        CacheVitals {
+            name: "chats",
+            bytes: self.cache.weight(),
+            capacity_bytes: self.cache.capacity(),
+            asked: Some(Asked { hits: self.hits.load(Relaxed), misses: self.misses.load(Relaxed) }),
         }
     }
 

@@ -5,7 +5,7 @@
 //! value  version u8 = 1
 //!        per change, in order of ts: key's ts − its ts (varint), kind u8, seq (varint), chat: length u16, UTF-8
 //!        kind   0 message, 1 and 2 delivered by the first and the second user, 3 and 4 read by them,
-//!               5 a message was revised
+//!               5 a message was revised, 6 and 7 the markers of the first and the second user were forgotten
 //!        checksum u32: CRC-32 of the key and of the value up to here
 //! ```
 //! Everything derived can be rebuilt or followed from it. A row a batch rather than a row a change: the keys rise, so
@@ -40,16 +40,20 @@ pub enum Kind {
     Marker(Side, MarkerKind),
     /// A message was edited or unsent, or a reaction to it came or went.
     Revised,
+    /// A user's markers were forgotten: that user was erased. Its `seq` is 0.
+    Forgotten(Side),
 }
 
 impl Kind {
-    const ALL: [Self; 6] = [
+    const ALL: [Self; 8] = [
         Self::Message,
         Self::Marker(Side::First, MarkerKind::Delivered),
         Self::Marker(Side::Second, MarkerKind::Delivered),
         Self::Marker(Side::First, MarkerKind::Read),
         Self::Marker(Side::Second, MarkerKind::Read),
         Self::Revised,
+        Self::Forgotten(Side::First),
+        Self::Forgotten(Side::Second),
     ];
 
     /// The byte of a row that names it: its place in [`Self::ALL`].
@@ -61,6 +65,8 @@ impl Kind {
             Self::Marker(Side::First, MarkerKind::Read) => 3,
             Self::Marker(Side::Second, MarkerKind::Read) => 4,
             Self::Revised => 5,
+            Self::Forgotten(Side::First) => 6,
+            Self::Forgotten(Side::Second) => 7,
         }
     }
 }

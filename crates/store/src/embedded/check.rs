@@ -13,7 +13,7 @@ use super::{
 use chinwag_model::{Message, Seq, Ts};
 use derived::Derived;
 use floors::Begins;
-use std::path::Path;
+use std::{collections::BTreeMap, path::Path};
 use xxhash_rust::xxh3::xxh3_64;
 
 /// Problems past this many are counted, not told.
@@ -59,7 +59,7 @@ pub fn check(data: &Path, progress: &mut dyn FnMut(CheckProgress)) -> Result<Che
     let (_layout, tables) = Layout::open_existing(
         data,
         |db| Tables::open(db, &Options::default()),
-        |tables| migrate::all(data, tables),
+        |tables, format| migrate::all(data, tables, format),
     )?;
     Ok(check_view(&tables.view(), progress))
 }
@@ -212,6 +212,7 @@ impl Check<'_> {
     fn changes(&mut self, view: &View, begins: &mut Begins<'_>) -> Set {
         let mut logged = Set::default();
         let mut last = Ts(0);
+        let mut missing = BTreeMap::new();
         for row in view.changes() {
             self.step();
             let decoded = row
@@ -253,14 +254,17 @@ impl Check<'_> {
                         let stands = reader::standing_of(&change.chat, row)
                             .map(|standing| standing.markers[side.index()].get(kind));
                         if !stands.is_ok_and(|marker| marker.seq >= change.seq && marker.ts >= change.ts) {
-                            self.problem(format!(
-                                "change log: a marker of {} came to {} and does not stand there",
-                                change.chat, change.seq.0
-                            ));
+                            // Unless it is forgotten later.
+                            missing.insert((change.chat, side), change.seq);
                         }
                     }
+                    Kind::Forgotten(side) => drop(missing.remove(&(change.chat, side))),
                 }
             }
+        }
+        for ((chat, _), seq) in missing {
+            let seq = seq.0;
+            self.problem(format!("change log: a marker of {chat} came to {seq} and does not stand there"));
         }
         logged
     }

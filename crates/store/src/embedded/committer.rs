@@ -1,12 +1,21 @@
 //! The thread that waits for the disk: one batch, one sync, then the answers, in order.
 
-use super::{answer::Done, failure::Failure, queue::Queue, tables::Tables, trim::Trim};
-use crate::StoreError;
+use super::{
+    answer::{Done, What},
+    failure::Failure,
+    queue::Queue,
+    tables::Tables,
+    trim::Trim,
+};
+use crate::{
+    StoreError,
+    vitals::{self, Observer},
+};
 use fjall::OwnedWriteBatch;
 use parking_lot::Mutex;
 use std::{
     sync::{
-        Arc,
+        Arc, OnceLock,
         mpsc::{Receiver, RecvTimeoutError},
     },
     time::{Duration, Instant},
@@ -21,6 +30,8 @@ const SLOW_COMMIT: Duration = Duration::from_secs(1);
 /// A batch to commit, and who waits for it.
 pub(super) struct Batch {
     pub(super) rows: OwnedWriteBatch,
+    /// Bytes of their keys and values.
+    pub(super) bytes: usize,
     pub(super) done: Vec<Done>,
 }
 
@@ -55,6 +66,7 @@ pub(super) struct Committer {
     pub(super) trim: Trim,
     /// To the task that answers.
     pub(super) committed: UnboundedSender<Vec<Done>>,
+    pub(super) observer: Arc<OnceLock<Arc<dyn Observer>>>,
 }
 
 impl Committer {
@@ -84,13 +96,15 @@ impl Committer {
         self.committing.begin(batch.done);
         let start = Instant::now();
         let committed = Tables::commit(batch.rows);
-        if start.elapsed() > SLOW_COMMIT {
-            tracing::warn!(ms = start.elapsed().as_millis(), "a commit was slow");
+        let took = start.elapsed();
+        if took > SLOW_COMMIT {
+            tracing::warn!(ms = took.as_millis(), "a commit was slow");
         }
         let done = self.committing.take();
         match committed {
             Ok(()) => {
                 self.queue.committer_is_free();
+                self.tell_observer(&done, batch.bytes, took);
                 // Where the task is gone, so is the runtime, and everyone who waited.
                 drop(self.committed.send(done));
             }
@@ -101,6 +115,23 @@ impl Committer {
                 }
                 self.queue.committer_is_free();
             }
+        }
+    }
+
+    fn tell_observer(&self, done: &[Done], bytes: usize, took: Duration) {
+        let Some(observer) = self.observer.get() else { return };
+        let (mut messages, mut changes) = (0, 0);
+        for one in done {
+            match &one.what {
+                What::Stored(..) => messages += 1,
+                What::Marked { moved, .. } => changes += moved.len(),
+                What::Revised { .. } | What::Forgotten { .. } => changes += 1,
+                What::Replayed(_) => {}
+            }
+        }
+        // Without a row, it only waited for the batch before.
+        if messages + changes > 0 {
+            observer.committed(vitals::Batch { messages, changes, bytes, took });
         }
     }
 

@@ -44,9 +44,7 @@ impl EmbeddedStore {
         inner.queue.push(Item { order: Order::Mark { mark: Mark { seq, ..mark }, peers }, cell, reply });
         match answer.await.unwrap_or_else(super::writer_has_ended)? {
             Outcome::Marked(marked) => Ok(marked),
-            Outcome::Done(_) | Outcome::Compare(..) | Outcome::Revised(_) => {
-                unreachable!("a mark is answered as one")
-            }
+            _ => unreachable!("a mark is answered as one"),
         }
     }
 

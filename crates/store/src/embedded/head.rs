@@ -12,7 +12,7 @@
 //!
 //! standing    per user: delivered seq, ts; read seq, ts; messages of the peer up to the read seq (varints);
 //!             from version 2 on also unsent messages of the peer above it (varint), and after both users when a message of the
-//!             chat was last revised (varint)
+//!             chat was last revised, or a user's markers were forgotten (varint)
 //! checksum    u32: CRC-32 of the key and of the value up to here
 //! ```
 //! The rows of `markers` are written with the changes that they are of; those of `inbox` are derived, and written late.
@@ -36,7 +36,7 @@ pub(super) struct Standing {
     pub(super) peers_read: [u64; 2],
     /// Of each user: how many messages of the peer above the read marker are unsent.
     pub(super) peers_gone: [u64; 2],
-    /// When a message of the chat was last revised.
+    /// When a message of the chat was last revised, or a user's markers were forgotten.
     pub(super) revised: Ts,
 }
 
@@ -69,6 +69,13 @@ impl Standing {
         if kind == MarkerKind::Read {
             self.peers_read[side.index()] = peers;
         }
+    }
+
+    /// Forgets a user's markers; the messages that are unsent above them are to be counted anew.
+    pub(super) fn forget(&mut self, side: Side, ts: Ts) {
+        self.markers[side.index()] = Markers::START;
+        self.peers_read[side.index()] = 0;
+        self.revised = self.revised.max(ts);
     }
 
     /// When a marker last moved, or a message was last revised.
@@ -108,6 +115,12 @@ impl Head {
     pub(super) fn revise(&mut self, ts: Ts, gone: [u64; 2]) {
         self.standing.peers_gone = gone;
         self.standing.revised = ts;
+        self.changed = self.changed.max(ts);
+    }
+
+    /// Takes in that a user's markers were forgotten: see [`Standing::forget`].
+    pub(super) fn forget(&mut self, side: Side, ts: Ts) {
+        self.standing.forget(side, ts);
         self.changed = self.changed.max(ts);
     }
 

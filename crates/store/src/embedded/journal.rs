@@ -12,7 +12,7 @@ use super::layout::{OpenError, at};
 use std::{
     fs::{self, File},
     io,
-    os::unix::fs::FileExt,
+    os::unix::fs::{FileExt, MetadataExt as _},
     path::{Path, PathBuf},
 };
 use xxhash_rust::xxh3::xxh3_64;
@@ -95,6 +95,25 @@ fn list(db: &Path) -> Result<Vec<PathBuf>, OpenError> {
     }
     journals.sort();
     Ok(journals.into_iter().map(|(_, path)| path).collect())
+}
+
+/// How many journals there are, and the bytes that they take on the disk, which is less than they are long.
+pub(super) fn size(db: &Path) -> Result<(usize, u64), OpenError> {
+    /// What `st_blocks` counts.
+    const BLOCK_BYTES: u64 = 512;
+    let (mut journals, mut bytes) = (0, 0);
+    for path in list(db)? {
+        match fs::metadata(&path) {
+            Ok(file) => {
+                journals += 1;
+                bytes += file.blocks() * BLOCK_BYTES;
+            }
+            // It was let go of meanwhile.
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+            Err(error) => return Err(at(&path)(error)),
+        }
+    }
+    Ok((journals, bytes))
 }
 
 /// The length of the part that is whole batches. Their numbers rise, and are not in their checksums.

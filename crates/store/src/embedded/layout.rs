@@ -17,8 +17,8 @@ use std::{
 
 /// The format that this program writes.
 pub(super) const FORMAT: u32 = 4;
-/// The first, whose every message is written anew when it is opened. Of the later ones every row is read as it is, until it
-/// changes.
+/// The first, whose every message is written anew when it is opened. Of the later ones every row is read as it is, until
+/// it changes.
 pub(super) const FORMAT_1: u32 = 1;
 
 /// Why a store can't be opened. Nothing was changed.
@@ -111,11 +111,11 @@ enum State {
 
 impl Layout {
     /// Opens a data directory, or creates it and one in it; `make` opens the engine in its own directory, and `migrate`
-    /// brings what an older version wrote to the present format, all of it on disk before it returns.
+    /// brings what an older version wrote, in the format that it is told, to the present one, all of it on disk before it returns.
     pub(super) fn open<T>(
         root: &Path,
         make: impl FnOnce(&Path) -> Result<T, OpenError>,
-        migrate: impl FnOnce(&T) -> Result<(), OpenError>,
+        migrate: impl FnOnce(&T, u32) -> Result<(), OpenError>,
     ) -> Result<(Self, T), OpenError> {
         fs::create_dir_all(root).map_err(at(root))?;
         let lock = lock(root)?;
@@ -138,8 +138,8 @@ impl Layout {
         }
         let engine = make(&db)?;
         settle_names(root)?;
-        if state == State::Ready && format == FORMAT_1 {
-            migrate(&engine)?;
+        if state == State::Ready && format != FORMAT {
+            migrate(&engine, format)?;
         }
         if state == State::Creating || format != FORMAT {
             write_format(&layout.root, State::Ready, layout.epoch)?;
@@ -151,7 +151,7 @@ impl Layout {
     pub(super) fn open_existing<T>(
         root: &Path,
         make: impl FnOnce(&Path) -> Result<T, OpenError>,
-        migrate: impl FnOnce(&T) -> Result<(), OpenError>,
+        migrate: impl FnOnce(&T, u32) -> Result<(), OpenError>,
     ) -> Result<(Self, T), OpenError> {
         match root.join("FORMAT").try_exists() {
             Ok(true) => Self::open(root, make, migrate),
@@ -353,7 +353,7 @@ mod tests {
     use super::*;
 
     fn open(root: &Path) -> Result<Layout, OpenError> {
-        let migrate = |(): &()| fs::write(root.join("migrated"), "").map_err(at(root));
+        let migrate = |(): &(), _: u32| fs::write(root.join("migrated"), "").map_err(at(root));
         Layout::open(root, |db| fs::create_dir_all(db).map_err(at(db)), migrate).map(|(layout, ())| layout)
     }
 

@@ -20,6 +20,7 @@ use super::{
     timeline::Timeline,
     trim::Trim,
     users::{Expiry, Users},
+    wipe::{self, Wiper, Wiping},
 };
 use crate::{StoreError, clock::ClockWatch};
 use chinwag_model::{Clock, Ts};
@@ -30,16 +31,11 @@ use std::{
     sync::{
         Arc, OnceLock,
         atomic::{AtomicBool, AtomicU64, Ordering::Relaxed},
-        mpsc::sync_channel,
+        mpsc::{Receiver, sync_channel},
     },
     thread::JoinHandle,
-    time::Duration,
 };
 use tokio::sync::Semaphore;
-
-/// How often, and how many times, the thread that sweeps is looked at to see whether it has ended: 10 s in all.
-const SWEEP_END_LOOK_EVERY: Duration = Duration::from_millis(10);
-const SWEEP_END_LOOKS: u32 = 1_000;
 
 /// What runs beside the callers, until the end.
 #[derive(Default)]
@@ -48,6 +44,8 @@ pub(super) struct Threads {
     answers: Option<tokio::task::JoinHandle<()>>,
     follower: Option<JoinHandle<()>>,
     sweeper: Option<JoinHandle<()>>,
+    /// Ends when the thread that wipes does.
+    wiper: Option<Receiver<()>>,
 }
 
 impl EmbeddedStore {
@@ -60,8 +58,11 @@ impl EmbeddedStore {
     /// # Panics
     /// Outside a tokio runtime.
     pub fn open(data: &Path, options: &Options, clock: Arc<dyn Clock>) -> Result<Self, OpenError> {
-        let (layout, tables) =
-            Layout::open(data, |db| Tables::open(db, options), |tables| migrate::all(data, tables))?;
+        let (layout, tables) = Layout::open(
+            data,
+            |db| Tables::open(db, options),
+            |tables, format| migrate::all(data, tables, format),
+        )?;
         let broken = |why: String| OpenError::Damaged { path: layout.db(), why };
         let last = tables.last_ts().map_err(broken)?;
         let (overlay, derived) =
@@ -69,6 +70,7 @@ impl EmbeddedStore {
         let retained =
             Retained::open(&tables, options.retention, last).map_err(|error| broken(error.to_string()))?;
         let expiry = Expiry { any: retained.is_any(), keep: retained.limits().keep };
+        let wiping = Arc::new(Wiping::new(wipe::due(&tables).map_err(broken)?));
         let seed = getrandom::u64().map_err(|error| broken(format!("no randomness: {error}")))?;
         let inner = Arc::new(Inner {
             queue: Arc::new(Queue::new(options.queue_max_messages, options.queue_max_bytes)),
@@ -78,6 +80,8 @@ impl EmbeddedStore {
             outlet: Arc::new(OnceLock::new()),
             horizon: Arc::new(AtomicU64::new(last.0)),
             reads: Arc::new(Semaphore::new(READS_MAX)),
+            observer: Arc::default(),
+            looking: Arc::default(),
             tables,
             reserve: Arc::new(Reserve::new(layout.root().to_owned(), options.disk_reserve_bytes)),
             failure: Failure::none(),
@@ -85,6 +89,7 @@ impl EmbeddedStore {
             retained: Arc::new(retained),
             closed: AtomicBool::new(false),
             seed,
+            wiping,
             keys: KeyFile::of(layout.root()),
             layout,
         });
@@ -100,7 +105,7 @@ impl EmbeddedStore {
         self.inner.failure.check()?;
         let threads = std::mem::take(&mut *self.threads.lock());
         tokio::select! {
-            ended = threads.end(&self.inner.overlay) => ended?,
+            ended = threads.end(&self.inner.overlay, &self.inner.wiping) => ended?,
             // A disk that hangs must not hold the end of the process.
             reason = self.inner.failure.wait() => return Err(StoreError::Unavailable(reason)),
         }
@@ -132,6 +137,7 @@ impl Inner {
             failure: self.failure.clone(),
             committing: committing.clone(),
             commit_max: options.commit_max,
+            wiping: self.wiping.clone(),
             to_committer,
             gathered: Gathered::default(),
         };
@@ -143,6 +149,7 @@ impl Inner {
             failure: self.failure.clone(),
             trim: Trim::new(self.watch.clone(), derived.clone()),
             committed: to_answer,
+            observer: self.observer.clone(),
         };
         let answers = Answers {
             durable,
@@ -163,7 +170,20 @@ impl Inner {
         } else {
             None
         };
+        let (ended, wiper) = sync_channel(0);
+        let wipe = Wiper {
+            wiping: self.wiping.clone(),
+            tables: self.tables.clone(),
+            watch: self.watch.clone(),
+            horizon: self.horizon.clone(),
+            reserve: self.reserve.clone(),
+            failure: self.failure.clone(),
+            within: options.wipe_after,
+            _ended: ended,
+        };
+        self.spawn("chinwag-wipe", move || wipe.run())?;
         Ok(Threads {
+            wiper: Some(wiper),
             writers: vec![
                 self.spawn("chinwag-sequence", move || sequencer.run())?,
                 self.spawn("chinwag-commit", move || committer.run())?,
@@ -180,6 +200,7 @@ impl Inner {
             watch: self.watch.clone(),
             retained: self.retained.clone(),
             cells: self.cells.clone(),
+            wiping: self.wiping.clone(),
             failure: self.failure.clone(),
             state: Mutex::default(),
             end: End::default(),
@@ -204,7 +225,7 @@ impl Inner {
 
 impl Threads {
     /// Waits for the writers, whose queue is closed, then for the last answers, then for the inbox rows of what they told.
-    async fn end(self, overlay: &Overlay) -> Result<(), StoreError> {
+    async fn end(self, overlay: &Overlay, wiping: &Wiping) -> Result<(), StoreError> {
         let lost = |error: tokio::task::JoinError| StoreError::Unavailable(error.to_string());
         let join = async |threads: Vec<JoinHandle<()>>| {
             let join = move || threads.into_iter().for_each(|thread| drop(thread.join()));
@@ -215,16 +236,10 @@ impl Threads {
             answers.await.map_err(lost)?;
         }
         overlay.end();
-        join(self.follower.into_iter().collect()).await.map_err(lost)?;
-        // It was told to end. While it writes files anew it can't, and that takes as long as there are messages; the end of the
-        // process does them no harm.
-        for _ in 0..SWEEP_END_LOOKS {
-            if self.sweeper.as_ref().is_none_or(JoinHandle::is_finished) {
-                break;
-            }
-            tokio::time::sleep(SWEEP_END_LOOK_EVERY).await;
-        }
-        Ok(())
+        wiping.end();
+        join(self.follower.into_iter().chain(self.sweeper).collect()).await.map_err(lost)?;
+        let wait = move || self.wiper.iter().for_each(wipe::wait_for_end);
+        tokio::task::spawn_blocking(wait).await.map_err(lost)
     }
 }
 
@@ -232,6 +247,7 @@ impl Drop for EmbeddedStore {
     fn drop(&mut self) {
         self.inner.queue.close();
         self.sweep.end.tell();
+        self.inner.wiping.end();
         let threads = std::mem::take(&mut *self.threads.lock());
         if self.inner.failure.is_set() {
             return self.inner.overlay.end();
@@ -240,5 +256,6 @@ impl Drop for EmbeddedStore {
         // The task that answers may be waiting for this very thread. What it still has to tell is in the change log.
         self.inner.overlay.end();
         threads.follower.into_iter().chain(threads.sweeper).for_each(|thread| drop(thread.join()));
+        threads.wiper.iter().for_each(wipe::wait_for_end);
     }
 }

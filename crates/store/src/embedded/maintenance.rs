@@ -44,7 +44,7 @@ impl Maintenance {
         let (layout, tables) = Layout::open_existing(
             data,
             |db| Tables::open(db, &Options::default()),
-            |tables| migrate::all(data, tables),
+            |tables, format| migrate::all(data, tables, format),
         )?;
         Ok(Self {
             tables,

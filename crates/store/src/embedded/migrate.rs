@@ -1,4 +1,4 @@
-//! From format 1 to the present one: each message learns its `nth`, and the inbox rows are derived.
+//! From an older format to the present one. Of format 1 each message learns its `nth`, and the inbox rows are derived.
 //!
 //! One pass over the messages in the order of their keys, in synced batches. It may end at any point and begin again:
 //! rows of both versions stand beside each other until the file `FORMAT` names the present format, which is written after it.
@@ -6,21 +6,30 @@
 use super::{
     follower::{BATCH_ROWS, write_heads},
     head::{Head, Standing},
-    layout::OpenError,
+    layout::{FORMAT_1, OpenError},
     record::{self, Row, RowPlace},
     tables::Tables,
+    wipe,
 };
 use bytes::BytesMut;
-use chinwag_model::{Chat, Message, Side};
+use chinwag_model::{Chat, Message, Side, Ts};
 use std::path::Path;
 
 /// Messages between two lines in the log.
 const REPORT_EVERY_MESSAGES: u64 = 1_000_000;
 
-/// Migrates a whole store, which lies in the directory `data`.
-pub(super) fn all(data: &Path, tables: &Tables) -> Result<(), OpenError> {
+/// Migrates a whole store of an older format, which lies in the directory `data`.
+pub(super) fn all(data: &Path, tables: &Tables, format: u32) -> Result<(), OpenError> {
     let damaged = |why| OpenError::Damaged { path: data.to_owned(), why };
-    run(tables, BATCH_ROWS, &mut || true).map_err(damaged)
+    if format == FORMAT_1 {
+        return run(tables, BATCH_ROWS, &mut || true).map_err(damaged);
+    }
+    wipe_what_was_revised(tables).map_err(|error| damaged(error.to_string()))
+}
+
+/// Before format 4 nobody wiped the texts that were taken back.
+fn wipe_what_was_revised(tables: &Tables) -> fjall::Result<()> {
+    if tables.revised.is_empty()? { Ok(()) } else { wipe::put(tables, Some(Ts(1))) }
 }
 
 /// Migrates a store; `goes_on` is asked after each batch. The error says what is wrong with the store.

@@ -4,8 +4,8 @@
 //! chat is hot, else from disk on a bounded set of blocking threads. Reading order: [`record`] and [`changes`] (what is
 //! stored), `head` (what a chat comes to), `life`, `layout`, `journal` and `migrate` (how it is opened), `cell` and `cells`, `users`
 //! (what is in memory), `queue`, `sequencer`, `committer`, `answer` (how it is written), `overlay` and `follower` (how
-//! inboxes are written, later), `reader` and `feed` (how it is read), `floors`, `retained` and `sweep` (how history expires),
-//! [`check()`] (how it is verified).
+//! inboxes are written, later), `wipe` and `scrub` (how what was taken back leaves the disk), `reader` and `feed` (how it is read),
+//! `floors`, `retained` and `sweep` (how history expires), [`check()`] (how it is verified), `vitals` (how it does).
 
 mod answer;
 pub mod archive;
@@ -16,6 +16,7 @@ pub mod changes;
 mod check;
 mod codec;
 mod committer;
+mod erase;
 mod failure;
 mod feed;
 mod floors;
@@ -35,6 +36,7 @@ mod rebuild;
 pub mod record;
 mod retained;
 mod revisions;
+mod scrub;
 mod sequencer;
 mod space;
 mod sweep;
@@ -42,6 +44,8 @@ mod tables;
 mod timeline;
 mod trim;
 mod users;
+mod vitals;
+mod wipe;
 
 pub use check::{CheckProgress, CheckReport, check};
 pub use codec::Wrong;
@@ -50,18 +54,23 @@ pub use maintenance::Maintenance;
 pub use options::Options;
 pub use sweep::Swept;
 
-use crate::{Appended, CatchUp, Outlet, Store, StoreError, StoreFuture, clock::ClockWatch};
+use crate::{
+    Appended, CatchUp, Outlet, Store, StoreError, StoreFuture,
+    clock::ClockWatch,
+    vitals::{Observer, Vitals},
+};
 use cell::{ChatCell, InMemory, KeyHash, is_repeat};
 use cells::Cells;
 use chinwag_model::{
-    Chat, Draft, Epoch, InboxPage, InboxQuery, Mark, Marked, Message, Page, PageQuery, Revise, Ts, UserId,
+    Change, Chat, Draft, Epoch, InboxPage, InboxQuery, Mark, Marked, Message, Page, PageQuery, Revise, Side,
+    Ts, UserId,
 };
 use failure::Failure;
 use layout::Layout;
 use life::Threads;
 use overlay::Overlay;
 use parking_lot::Mutex;
-use queue::{Item, Order, Outcome, Queue, Reply};
+use queue::{Item, Order, Outcome, Queue, Reply, Revising};
 use reader::KeyHorizon;
 use retained::Retained;
 use space::Reserve;
@@ -77,6 +86,7 @@ use sweep::Sweep;
 use tables::Tables;
 use tokio::sync::Semaphore;
 use users::Users;
+use wipe::Wiping;
 
 /// Reads from disk that may go on at once; more wait their turn.
 const READS_MAX: usize = 32;
@@ -101,6 +111,9 @@ struct Inner {
     /// The time up to which every read shows everything.
     horizon: Arc<AtomicU64>,
     reads: Arc<Semaphore>,
+    observer: Arc<OnceLock<Arc<dyn Observer>>>,
+    /// Held by whoever asks the disk how it does.
+    looking: Arc<tokio::sync::Mutex<()>>,
     tables: Tables,
     reserve: Arc<Reserve>,
     failure: Failure,
@@ -109,6 +122,7 @@ struct Inner {
     closed: AtomicBool,
     /// Of the hashes of keys in memory.
     seed: u64,
+    wiping: Arc<Wiping>,
     layout: Layout,
     keys: keys::KeyFile,
 }
@@ -156,8 +170,15 @@ impl EmbeddedStore {
                     Err(StoreError::KeyReused)
                 }
             }
-            Outcome::Marked(_) | Outcome::Revised(_) => unreachable!("a send is answered as one"),
+            Outcome::Marked(_) | Outcome::Revised(_) | Outcome::Forgotten(_) => {
+                unreachable!("a send is answered as one")
+            }
         }
+    }
+
+    /// Tells of each time up to which texts that were taken back are gone from the disk; at first of 0.
+    pub fn wiped(&self) -> tokio::sync::watch::Receiver<Ts> {
+        self.inner.wiping.wiped()
     }
 
     async fn revise_message(&self, revise: Revise) -> Result<Arc<Message>, StoreError> {
@@ -183,7 +204,16 @@ impl EmbeddedStore {
             return Err(StoreError::NoSuchMessage);
         }
         let (reply, answer) = Reply::new(permit);
-        inner.queue.push(Item { order: Order::Revise { revise, stands, turn }, cell, reply });
+        let forget = if let (Change::Erase { .. }, Some(key)) = (&revise.change, &stands.key) {
+            Some(KeyHash::of(inner.seed, stands.sender, key))
+        } else {
+            None
+        };
+        inner.queue.push(Item {
+            order: Order::Revise(Revising { revise, stands, forget, turn }),
+            cell,
+            reply,
+        });
         match answer.await.unwrap_or_else(writer_has_ended)? {
             Outcome::Revised(message) => Ok(message),
             _ => unreachable!("a revision is answered as one"),
@@ -298,6 +328,10 @@ impl Store for EmbeddedStore {
         Box::pin(self.revise_message(revise))
     }
 
+    fn forget(&self, chat: Chat, side: Side) -> StoreFuture<'_, bool> {
+        Box::pin(self.forget_markers(chat, side))
+    }
+
     fn mark(&self, mark: Mark) -> StoreFuture<'_, Marked> {
         Box::pin(self.move_marker(mark))
     }
@@ -314,6 +348,16 @@ impl Store for EmbeddedStore {
         if self.inner.outlet.set(outlet).is_err() {
             tracing::error!("the store has an outlet already, and keeps it");
         }
+    }
+
+    fn observe(&self, observer: Arc<dyn Observer>) {
+        if self.inner.observer.set(observer).is_err() {
+            tracing::error!("the store has an observer already, and keeps it");
+        }
+    }
+
+    fn vitals(&self) -> Pin<Box<dyn Future<Output = Vitals> + Send + '_>> {
+        Box::pin(self.take_vitals())
     }
 
     fn epoch(&self) -> Epoch {

@@ -18,6 +18,10 @@ pub struct Options {
     pub block_cache_bytes: u64,
     /// How long history is kept.
     pub retention: Retention,
+    /// Most files of the engine that are kept open to be read again; it opens more for a while where it rewrites them.
+    pub open_files_max: usize,
+    /// Within this, a text that was unsent or edited away is to be gone from the disk.
+    pub wipe_after: Duration,
     /// How long a commit may take before the store counts as hung.
     pub commit_max: Duration,
 }
@@ -32,6 +36,8 @@ impl Default for Options {
             inbox_cache_bytes: 64 << 20,
             block_cache_bytes: 64 << 20,
             retention: Retention::default(),
+            open_files_max: 512,
+            wipe_after: chinwag_model::limits::WIPE_AFTER,
             commit_max: chinwag_model::limits::COMMIT_MAX,
         }
     }

@@ -76,6 +76,11 @@ impl Overlay {
         self.chats.load(Relaxed) >= MAX_CHATS
     }
 
+    /// Chats whose heads are here, about.
+    pub(super) fn len(&self) -> usize {
+        self.chats.load(Relaxed)
+    }
+
     /// Puts in the heads after changes, which are the next ones up to `upto`.
     pub(super) fn put(&self, heads: &[(Chat, Head)], upto: Ts) {
         let mut state = self.state.lock();

@@ -1,10 +1,11 @@
 //! The bounded queue between the tasks that send and the thread that writes.
 
 use super::cell::{ChatCell, KeyHash};
-use crate::{Appended, StoreError};
-use chinwag_model::{Change, Draft, Mark, Marked, Message, Revise, Seq};
+use crate::{Appended, StoreError, vitals::QueueVitals};
+use chinwag_model::{Change, Chat, Draft, Mark, Marked, Message, Revise, Seq, Side};
 use parking_lot::{Condvar, Mutex};
 use std::{
+    collections::BTreeSet,
     sync::{
         Arc,
         atomic::{AtomicUsize, Ordering::Relaxed},
@@ -40,13 +41,29 @@ pub(super) enum Order {
         /// How many messages of the peer stand up to there, where the mark is read and goes beyond where it stood.
         peers: u64,
     },
-    Revise {
-        revise: Revise,
-        /// The message as it stands.
-        stands: Arc<Message>,
-        /// So that nobody else revises one of the chat meanwhile.
-        turn: OwnedMutexGuard<()>,
-    },
+    Revise(Revising),
+    Forget(Forgetting),
+}
+
+/// A message is to be revised.
+pub(super) struct Revising {
+    pub(super) revise: Revise,
+    /// The message as it stands.
+    pub(super) stands: Arc<Message>,
+    /// Of the message's key, where that goes.
+    pub(super) forget: Option<KeyHash>,
+    /// So that nobody else revises one of the chat meanwhile.
+    pub(super) turn: OwnedMutexGuard<()>,
+}
+
+/// A user's markers in a chat are to go.
+pub(super) struct Forgetting {
+    pub(super) chat: Chat,
+    pub(super) side: Side,
+    /// The peer's messages that are unsent: all of them are above a marker that is no more.
+    pub(super) gone: BTreeSet<Seq>,
+    /// So that none becomes so meanwhile.
+    pub(super) turn: OwnedMutexGuard<()>,
 }
 
 /// What the writer answers.
@@ -54,25 +71,29 @@ pub(super) enum Outcome {
     Done(Appended),
     Marked(Marked),
     Revised(Arc<Message>),
+    /// Whether there was anything to forget.
+    Forgotten(bool),
     /// The key stored this message once, and it is no longer in memory: compare them yourself.
     Compare(Seq, Draft),
 }
 
-/// Where a send waits for its answer; its place in the queue is free once it has it.
+/// Where a send waits for its answer; its place in the queue is free before it has it.
 pub(super) struct Reply {
     sender: oneshot::Sender<Result<Outcome, StoreError>>,
-    _permit: Permit,
+    permit: Permit,
 }
 
 impl Reply {
     pub(super) fn new(permit: Permit) -> (Self, oneshot::Receiver<Result<Outcome, StoreError>>) {
         let (sender, receiver) = oneshot::channel();
-        (Self { sender, _permit: permit }, receiver)
+        (Self { sender, permit }, receiver)
     }
 
     /// Answers. Whoever went away meanwhile does not hear it.
     pub(super) fn give(self, answer: Result<Outcome, StoreError>) {
-        drop(self.sender.send(answer));
+        let Self { sender, permit } = self;
+        drop(permit);
+        drop(sender.send(answer));
     }
 }
 
@@ -137,7 +158,7 @@ impl Queue {
     pub(super) fn admit_revise(&self, revise: &Revise) -> Result<Permit, StoreError> {
         self.place(match &revise.change {
             Change::Edit { text, .. } => text.as_str().len(),
-            Change::Unsend { .. } | Change::React { .. } => 0,
+            Change::Unsend { .. } | Change::React { .. } | Change::Erase { .. } => 0,
         })
     }
 
@@ -212,6 +233,16 @@ impl Queue {
         Wake { committer_free: state.committer_free, closed: state.closed }
     }
 
+    /// What is on its way, and how much may be.
+    pub(super) fn vitals(&self) -> QueueVitals {
+        QueueVitals {
+            messages: self.held.messages.load(Relaxed),
+            bytes: self.held.bytes.load(Relaxed),
+            max_messages: self.max_messages,
+            max_bytes: self.max_bytes,
+        }
+    }
+
     /// Says that the committer was given a batch.
     pub(super) fn committer_is_busy(&self) {
         self.state.lock().committer_free = false;
@@ -221,7 +252,7 @@ impl Queue {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use chinwag_model::{Chat, Side, Text};
+    use chinwag_model::Text;
 
     fn draft(len: usize) -> Draft {
         let chat = Chat::parse("a:b").expect("valid").0;

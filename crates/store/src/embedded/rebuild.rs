@@ -134,6 +134,8 @@ impl Revised {
         for (seq, reader) in unsent {
             gone[reader.index()] += u64::from(seq > standing.markers[reader.index()].read.seq);
         }
+        // It is also the time at which markers were forgotten, of which no message tells.
+        let latest = latest.max(standing.revised);
         if (gone, latest) != (standing.peers_gone, standing.revised) {
             (standing.peers_gone, standing.revised) = (gone, latest);
             let mut bytes = BytesMut::new();

@@ -132,6 +132,24 @@ pub(super) fn keys_of(message: &Message) -> impl Iterator<Item = Vec<u8>> {
     by_time.into_iter().chain(unsent)
 }
 
+/// The messages of a user in a chat that are unsent; none of a note to self, where nothing is unread.
+pub(super) fn unsent_of(tables: &Tables, chat: &Chat, sender: Side) -> Result<BTreeSet<Seq>, StoreError> {
+    let mut unsent = BTreeSet::new();
+    if chat.is_note_to_self() {
+        return Ok(unsent);
+    }
+    for row in tables.revised.range(key(chat, UNSENT, 0)..=key(chat, UNSENT, u64::MAX)) {
+        let (key, value) = row.into_inner().map_err(|error| engine(&error))?;
+        let (seq, side) = decode(&key, &value)
+            .and_then(|(seq, mut row)| Ok((Seq(seq), row.u8()?)))
+            .map_err(|wrong| of(chat, wrong))?;
+        if (side == 0) == (sender == Side::First) {
+            unsent.insert(seq);
+        }
+    }
+    Ok(unsent)
+}
+
 /// How many rows a message that was revised has.
 pub(super) fn rows_of(message: &Message) -> u64 {
     message.revision.as_ref().map_or(0, |revision| 1 + u64::from(revision.unsent))

@@ -10,23 +10,23 @@ use super::{
     committer::{Batch, Committing},
     failure::Failure,
     head::encode_standing,
-    queue::{Item, Order, Outcome, Queue, Reply},
+    queue::{Forgetting, Item, Order, Outcome, Queue, Reply, Revising},
     record::{self, RowPlace},
     retained::Retained,
     revisions,
     space::Reserve,
     tables::Tables,
     timeline::Timeline,
+    wipe::{self, Wiping},
 };
 use crate::{StoreError, embedded::cells::Cells, revise::apply};
 use bytes::BytesMut;
-use chinwag_model::{Chat, Draft, Mark, Marked, Marker, Message, Revise, Ts};
+use chinwag_model::{Chat, Draft, Mark, Marked, Marker, Markers, Message, Seq, Ts};
 use std::{
     collections::HashMap,
     sync::{Arc, mpsc::SyncSender},
     time::Duration,
 };
-use tokio::sync::OwnedMutexGuard;
 
 /// How often the committer is looked after.
 const WATCH_EVERY: Duration = Duration::from_secs(1);
@@ -42,6 +42,7 @@ pub(super) struct Sequencer {
     pub(super) failure: Failure,
     pub(super) committing: Arc<Committing>,
     pub(super) commit_max: Duration,
+    pub(super) wiping: Arc<Wiping>,
     pub(super) to_committer: SyncSender<Batch>,
     pub(super) gathered: Gathered,
 }
@@ -58,6 +59,8 @@ pub(super) struct Gathered {
     /// The messages that were revised, and when they were before. Of one chat at most one.
     revised: Vec<(Arc<Message>, Option<Ts>)>,
     changes: Vec<Change>,
+    /// The first change that takes a text away, where nothing waited to be wiped before it.
+    wipe_due: Option<Ts>,
     done: Vec<Done>,
 }
 
@@ -94,7 +97,8 @@ impl Sequencer {
         match order {
             Order::Send { draft, hash } => self.send(draft, hash, cell, reply, room),
             Order::Mark { mark, peers } => self.mark(mark, peers, cell, reply, room),
-            Order::Revise { revise, stands, turn } => self.revise(&revise, stands, turn, cell, reply, room),
+            Order::Revise(revising) => self.revise(revising, cell, reply, room),
+            Order::Forget(forgetting) => self.forget(forgetting, cell, reply, room),
         }
     }
 
@@ -134,14 +138,13 @@ impl Sequencer {
 
     fn revise(
         &mut self,
-        revise: &Revise,
-        stands: Arc<Message>,
-        turn: OwnedMutexGuard<()>,
+        revising: Revising,
         cell: Arc<ChatCell>,
         reply: Reply,
         room: &Result<(), StoreError>,
     ) {
-        let message = match apply(&stands, revise, self.timeline.peek()) {
+        let Revising { revise, stands, forget, turn } = revising;
+        let message = match apply(&stands, &revise, self.timeline.peek()) {
             Ok(Some(message)) => Arc::new(message),
             Ok(None) => return reply.give(Ok(Outcome::Revised(stands))),
             Err(refused) => return reply.give(Err(refused)),
@@ -151,14 +154,40 @@ impl Sequencer {
         }
         // The time that was looked at.
         let ts = self.timeline.take();
-        let gone = cell.revise(&message);
+        let gone = cell.revise(&message, forget);
         self.gathered.messages.push(record::encode(&message, &mut self.gathered.bytes));
         let (chat, seq) = (message.chat.clone(), message.seq);
         self.gathered.changes.push(Change { ts, kind: Kind::Revised, chat: chat.clone(), seq });
         self.gathered.revised.push((message.clone(), stands.revision.as_ref().map(|revision| revision.ts)));
         self.gathered.marked.insert(chat, cell.clone());
-        let kind = revise.change.kind();
+        if revise.change.takes_away() && self.wiping.note(ts) {
+            self.gathered.wipe_due = Some(ts);
+        }
+        let kind = revise.change.kind(&message);
         let what = What::Revised { message, kind, gone, cell, _turn: turn };
+        self.gathered.done.push(Done { what, reply });
+    }
+
+    fn forget(
+        &mut self,
+        forgetting: Forgetting,
+        cell: Arc<ChatCell>,
+        reply: Reply,
+        room: &Result<(), StoreError>,
+    ) {
+        let Forgetting { chat, side, gone, turn } = forgetting;
+        if cell.markers(side) == Markers::START {
+            return reply.give(Ok(Outcome::Forgotten(false)));
+        }
+        if let Err(full) = room {
+            return reply.give(Err(full.clone()));
+        }
+        let ts = self.timeline.take();
+        let gone = cell.forget(side, gone, ts);
+        let kind = Kind::Forgotten(side);
+        self.gathered.changes.push(Change { ts, kind, chat: chat.clone(), seq: Seq(0) });
+        self.gathered.marked.insert(chat.clone(), cell.clone());
+        let what = What::Forgotten { chat, side, ts, gone, cell, _turn: turn };
         self.gathered.done.push(Done { what, reply });
     }
 
@@ -230,7 +259,8 @@ impl Gathered {
     /// in memory far longer than they do, and would keep them there.
     fn seal(self, tables: &Tables) -> Batch {
         let bytes = self.bytes.freeze();
-        let mut rows = tables.batch(self.messages.len() + self.marked.len() + 3 * self.revised.len() + 1);
+        let mut size = bytes.len();
+        let mut rows = tables.batch(self.messages.len() + self.marked.len() + 3 * self.revised.len() + 2);
         for (message, before) in &self.revised {
             revisions::put(message, *before, tables, &mut rows);
         }
@@ -242,15 +272,24 @@ impl Gathered {
             |(chat, cell): (&Chat, &Arc<ChatCell>)| encode_standing(chat, &cell.standing(), &mut bytes);
         let markers: Vec<_> = self.marked.iter().map(encode).collect();
         let bytes = bytes.freeze();
+        size += bytes.len();
         for place in markers {
             rows.insert(&tables.markers, bytes.slice(place.key), bytes.slice(place.value));
         }
         let mut bytes = BytesMut::new();
         if let Some(place) = changes::encode(&self.changes, &mut bytes) {
             let bytes = bytes.freeze();
+            size += bytes.len();
             rows.insert(&tables.changes, bytes.slice(place.key), bytes.slice(place.value));
         }
-        Batch { rows, done: self.done }
+        if let Some(due) = self.wipe_due {
+            let mut bytes = BytesMut::new();
+            let place = wipe::encode(due, &mut bytes);
+            let bytes = bytes.freeze();
+            size += bytes.len();
+            rows.insert(&tables.upkeep, bytes.slice(place.key), bytes.slice(place.value));
+        }
+        Batch { rows, bytes: size, done: self.done }
     }
 }
 
@@ -298,6 +337,7 @@ mod tests {
             failure: failure.clone(),
             committing,
             commit_max: Duration::ZERO,
+            wiping: Arc::new(Wiping::new(None)),
             to_committer,
             gathered: Gathered::default(),
         };

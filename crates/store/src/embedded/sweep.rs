@@ -13,6 +13,7 @@ use super::{
     retained::Retained,
     revisions,
     tables::{Tables, View, engine},
+    wipe::Wiping,
 };
 use crate::{StoreError, clock::ClockWatch};
 use bytes::BytesMut;
@@ -35,7 +36,7 @@ const STEP_CHATS: usize = 256;
 /// Longest pause after a step.
 const PAUSE_MAX: Duration = Duration::from_millis(100);
 /// One part in so many of all rows must have gone before the engine's files are written anew without them.
-const COMPACT_PART: u64 = 8;
+const REWRITE_PART: u64 = 8;
 
 /// What a pass came to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -44,8 +45,8 @@ pub struct Swept {
     pub chats: u64,
     /// Rows of messages that went.
     pub messages: u64,
-    /// Whether the engine's files were written anew without them.
-    pub compacted: bool,
+    /// Whether so much went that the engine's files are written anew without it, from now on and beside all else.
+    pub rewritten: bool,
 }
 
 /// What a pass needs. One goes on at a time.
@@ -54,6 +55,7 @@ pub(super) struct Sweep {
     pub(super) watch: Arc<ClockWatch>,
     pub(super) retained: Arc<Retained>,
     pub(super) cells: Arc<Cells>,
+    pub(super) wiping: Arc<Wiping>,
     pub(super) failure: Failure,
     pub(super) state: Mutex<State>,
     pub(super) end: End,
@@ -113,7 +115,7 @@ impl Sweep {
                 Ok(swept) => tracing::info!(
                     messages = swept.messages,
                     chats = swept.chats,
-                    compacted = swept.compacted,
+                    rewritten = swept.rewritten,
                     "messages that have expired were removed from the disk"
                 ),
                 Err(error) => {
@@ -143,9 +145,9 @@ impl Sweep {
         }
         self.retained.forget(&self.tables, &rules).map_err(|error| engine(&error))?;
         state.gone += swept.messages;
-        if state.gone > 0 && state.gone >= self.tables.messages.approximate_len() as u64 / COMPACT_PART {
-            self.tables.compact_messages().map_err(|error| engine(&error))?;
-            (state.gone, swept.compacted) = (0, true);
+        if state.gone > 0 && state.gone >= self.tables.messages.approximate_len() as u64 / REWRITE_PART {
+            self.wiping.ask();
+            (state.gone, swept.rewritten) = (0, true);
         }
         Ok(swept)
     }

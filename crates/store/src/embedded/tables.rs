@@ -1,14 +1,14 @@
 //! The engine, and the tables that it holds. Only this file and its callers beside it know fjall.
 
 use super::{Options, changes, journal, layout::OpenError};
-use crate::StoreError;
+use crate::{StoreError, vitals::DiskVitals};
 use chinwag_model::{Chat, Ts};
 use fjall::{
     Database, Iter, Keyspace, KeyspaceCreateOptions, OwnedWriteBatch, PersistMode, Readable, Snapshot,
     UserValue,
     config::{CompressionPolicy, FilterPolicy},
 };
-use std::{ops::RangeBounds, path::Path};
+use std::{ops::RangeBounds, path::Path, sync::Arc};
 
 /// Size at which a table in memory is written out, in bytes.
 const MEMTABLE_MAX_BYTES: u64 = 32 << 20;
@@ -18,7 +18,8 @@ const JOURNALS_MAX_BYTES: u64 = 256 << 20;
 /// The open engine. Clones share it.
 #[derive(Clone)]
 pub(super) struct Tables {
-    db: Database,
+    pub(super) db: Database,
+    dir: Arc<Path>,
     /// A row a message: see [`super::record`].
     pub(super) messages: Keyspace,
     /// A row a batch: see [`changes`].
@@ -30,6 +31,8 @@ pub(super) struct Tables {
     pub(super) revised: Keyspace,
     /// Where chats begin whose oldest messages have expired: see [`super::floors`].
     pub(super) floors: Keyspace,
+    /// What the store does to itself: see [`super::wipe`].
+    pub(super) upkeep: Keyspace,
 }
 
 /// A table that holds what can't be derived, and so is in a backup.
@@ -171,6 +174,7 @@ impl Tables {
             let db = Database::builder(dir)
                 .cache_size(options.block_cache_bytes)
                 .max_journaling_size(JOURNALS_MAX_BYTES)
+                .max_cached_files(Some(options.open_files_max))
                 .worker_threads(2)
                 .open()?;
             let messages = db.keyspace("messages", || table().filter_policy(FilterPolicy::disabled()))?;
@@ -179,14 +183,26 @@ impl Tables {
             let markers = db.keyspace("markers", table)?;
             let inbox = db.keyspace("inbox", || table().filter_policy(FilterPolicy::disabled()))?;
             let revised = db.keyspace("revised", || table().filter_policy(FilterPolicy::disabled()))?;
+            let upkeep = db.keyspace("upkeep", || table().filter_policy(FilterPolicy::disabled()))?;
             // With filters too: few chats have a row here.
             let floors = db.keyspace("floors", table)?;
-            Ok(Self { db, messages, changes, markers, inbox, revised, floors })
+            Ok(Self { db, dir: dir.into(), messages, changes, markers, inbox, revised, floors, upkeep })
         };
         open().map_err(|error: fjall::Error| match error {
             fjall::Error::Io(source) => OpenError::Io { path: dir.to_owned(), source },
             error => OpenError::Engine { path: dir.to_owned(), why: error.to_string() },
         })
+    }
+
+    /// The engine's directory.
+    pub(super) fn dir(&self) -> &Path {
+        &self.dir
+    }
+
+    /// All of them.
+    pub(super) fn all(&self) -> [&Keyspace; 7] {
+        let Self { messages, changes, markers, inbox, revised, floors, upkeep, .. } = self;
+        [messages, changes, markers, inbox, revised, floors, upkeep]
     }
 
     /// An empty batch that syncs when it is committed.
@@ -209,20 +225,6 @@ impl Tables {
         self.db.persist(PersistMode::SyncAll)
     }
 
-    /// Writes the files of messages and revisions anew, without what was removed. It blocks, and needs room for all of them once
-    /// more.
-    pub(super) fn compact_messages(&self) -> fjall::Result<()> {
-        for table in [&self.messages, &self.revised] {
-            table.rotate_memtable_and_wait()?;
-            table.major_compact()?;
-        }
-        // The engine lets go of the old files when it next writes out any table.
-        for table in [&self.changes, &self.markers, &self.inbox, &self.floors] {
-            table.rotate_memtable_and_wait()?;
-        }
-        Ok(())
-    }
-
     /// The latest time that was given out; 0 in a new store.
     pub(super) fn last_ts(&self) -> Result<Ts, String> {
         match self.changes.last_key_value() {
@@ -236,8 +238,24 @@ impl Tables {
 
     /// How many rows there are, about.
     pub(super) fn rows_estimate(&self) -> u64 {
-        let tables = [&self.messages, &self.changes, &self.markers, &self.inbox, &self.revised, &self.floors];
-        tables.map(|table| table.approximate_len() as u64).iter().sum()
+        self.all().map(|table| table.approximate_len() as u64).iter().sum()
+    }
+
+    /// Bytes that the cache of blocks holds, and may hold.
+    pub(super) fn block_cache(&self) -> (u64, u64) {
+        (self.db.cache_size(), self.db.cache_capacity())
+    }
+
+    /// What the engine says of itself, without its tables and journals.
+    pub(super) fn engine_vitals(&self) -> DiskVitals {
+        DiskVitals {
+            memtable_bytes: self.db.write_buffer_size(),
+            flushes_waiting: self.db.outstanding_flushes(),
+            compactions: self.db.active_compactions(),
+            compactions_done: self.db.compactions_completed(),
+            compacting: self.db.time_compacting(),
+            ..DiskVitals::default()
+        }
     }
 
     /// Whether a row of the change log is its last.

@@ -4,7 +4,10 @@
 //! heads of a chat the newer stays, it does not matter which of them comes first.
 
 use super::{floors::Begin, head::Head};
-use crate::retention::first_kept;
+use crate::{
+    retention::first_kept,
+    vitals::{Asked, CacheVitals},
+};
 use chinwag_model::{Chat, InboxQuery, Seq, Side, Ts, UserId};
 use parking_lot::Mutex;
 use quick_cache::{DefaultHashBuilder, Lifecycle, OptionsBuilder, Weighter, sync::Cache};
@@ -12,7 +15,10 @@ use std::{
     collections::{BTreeSet, HashMap, hash_map},
     convert::Infallible,
     ops::Bound::{Excluded, Unbounded},
-    sync::Arc,
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering::Relaxed},
+    },
 };
 
 /// Below this, one inbox could fill a part of the cache.
@@ -36,6 +42,8 @@ const FILL_CHATS: usize = 256;
 pub(super) struct Users {
     cache: Cache<UserId, Entry, WeightOfEntry, DefaultHashBuilder, KeepUsed>,
     expiry: Expiry,
+    hits: AtomicU64,
+    misses: AtomicU64,
 }
 
 /// Whether messages expire, and the newest of each chat that are kept; 0: all.
@@ -126,14 +134,16 @@ impl Users {
             .build()
             .expect("both capacities are given");
         let cache = Cache::with_options(options, WeightOfEntry, DefaultHashBuilder::default(), KeepUsed);
-        Self { cache, expiry }
+        Self { cache, expiry, hits: AtomicU64::new(0), misses: AtomicU64::new(0) }
     }
 
     /// A user's inbox, which takes every change from now on. It may have to be filled.
     pub(super) fn get(&self, user: &UserId) -> Arc<Inbox> {
         if let Some(entry) = self.cache.get(user) {
+            self.hits.fetch_add(1, Relaxed);
             return entry.inbox;
         }
+        self.misses.fetch_add(1, Relaxed);
         // A second owner from the start, so that the cache keeps it.
         let state = Mutex::new(State { expiry: self.expiry, ..State::default() });
         let inbox = Arc::new(Inbox { state, filling: tokio::sync::Mutex::default() });
@@ -141,6 +151,16 @@ impl Users {
         match self.cache.get_or_insert_with(user, make) {
             Ok(entry) => entry.inbox,
             Err(never) => match never {},
+        }
+    }
+
+    /// How it does.
+    pub(super) fn vitals(&self) -> CacheVitals {
+        CacheVitals {
+            name: "inboxes",
+            bytes: self.cache.weight(),
+            capacity_bytes: self.cache.capacity(),
+            asked: Some(Asked { hits: self.hits.load(Relaxed), misses: self.misses.load(Relaxed) }),
         }
     }
 

@@ -1,10 +1,10 @@
 //! Backups: taken while the store goes on, chained, damaged, restored.
 
 use crate::backends::Embedded;
-use chinwag_model::{Direction, ManualClock, MarkerKind, Message, Ts};
+use chinwag_model::{Chat, Direction, ManualClock, MarkerKind, Message, Side, Ts};
 use chinwag_store::{
     Store,
-    contract::{START, draft, keyed, mark, query},
+    contract::{START, draft, edit, erase, inbox, keyed, mark, query, react, revise},
     embedded::{
         EmbeddedStore, Maintenance, OpenError, Options,
         backup::{BackupError, BackupReport, RestoreError, Since, check_backup, head_of, restore},
@@ -301,4 +301,59 @@ async fn a_backup_under_load_is_a_moment_of_the_store() {
             assert_eq!(read, expected, "{user} in backup {upto}");
         }
     }
+}
+
+/// A user is erased between two backups: what is restored of both stands as the store did, and holds none of it.
+#[tokio::test(flavor = "multi_thread")]
+async fn what_was_taken_back_since_the_full_backup_is_in_no_file_that_is_restored() {
+    let (backend, dir) = (Embedded::new(), tempfile::tempdir().expect("a directory"));
+    let store = backend.store(clock());
+    let path = |name: &str| dir.path().join(name);
+    some_history(&store).await;
+    store.append(keyed("a:b", "a", "a quetzal of old", "heron")).await.expect("stored");
+    store.append(draft("a:b", "a", "a quetzal edited away")).await.expect("stored");
+    store.revise(revise("a:b", "a", 2, react("🦜", false))).await.expect("reacted");
+    store.mark(mark("a:b", "a", MarkerKind::Read, 12)).await.expect("marked");
+    let full = take(&store.maintenance(), Since::Beginning, &path("full")).expect("taken");
+    store.revise(revise("a:b", "a", 42, edit("better"))).await.expect("edited");
+    for seq in 1..=42 {
+        store.revise(erase("a:b", "a", seq)).await.expect("erased");
+    }
+    let (chat, _) = Chat::parse("a:b").expect("a chat");
+    assert!(store.forget(chat, Side::First).await.expect("forgotten"));
+    take(&store.maintenance(), Since::Backup(full.head.newest), &path("then")).expect("taken");
+    let backups = [path("full"), path("then")];
+    assert!(fs::read(&backups[0]).is_ok_and(|bytes| holds(&bytes, "quetzal")), "it was there then");
+    assert!(fs::read(&backups[1]).is_ok_and(|bytes| !holds(&bytes, "quetzal") && !holds(&bytes, "heron")));
+
+    put_back(&backups[..1], &path("old")).expect("restored");
+    assert!(!files_with(&path("old"), "quetzal").is_empty(), "of the full one alone it comes back");
+    put_back(&backups, &path("data")).expect("restored");
+    for gone in ["quetzal", "heron", "🦜"] {
+        assert_eq!(files_with(&path("data"), gone), Vec::<PathBuf>::new(), "{gone}");
+    }
+    let restored = open(&path("data"));
+    assert_eq!(all(&restored, "a:b").await, all(&store, "a:b").await);
+    for name in ["a", "b"] {
+        let query = || inbox(name, 0, 10, None);
+        assert_eq!(restored.inbox(query()).await, store.inbox(query()).await);
+    }
+}
+
+fn holds(bytes: &[u8], needle: &str) -> bool {
+    String::from_utf8_lossy(bytes).contains(needle)
+}
+
+/// The files under a directory that hold these bytes.
+fn files_with(dir: &Path, needle: &str) -> Vec<PathBuf> {
+    let mut found = Vec::new();
+    for entry in fs::read_dir(dir).expect("a directory") {
+        let path = entry.expect("an entry").path();
+        if path.is_dir() {
+            found.extend(files_with(&path, needle));
+        } else if fs::read(&path).is_ok_and(|bytes| holds(&bytes, needle)) {
+            found.push(path);
+        }
+    }
+    found
 }

@@ -8,6 +8,7 @@ mod feed;
 mod keys;
 mod model;
 mod retention;
+mod wipe;
 
 mod memory_contract {
     chinwag_store::contract_tests!(crate::backends::Memory);

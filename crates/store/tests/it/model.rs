@@ -1,10 +1,10 @@
 //! Random sends, repeats, revisions, marks, pages, inboxes, catch-ups and restarts against the store and the model, which must answer alike.
 
 use crate::backends::Embedded;
-use chinwag_model::{Data, Direction, Draft, ManualClock, MarkerKind, Ts};
+use chinwag_model::{Chat, Data, Direction, Draft, ManualClock, MarkerKind, Ts};
 use chinwag_store::{
     Retention, Store,
-    contract::{START, UNSEND, draft, edit, inbox, keyed, mark, query, react, revise, user},
+    contract::{START, UNSEND, draft, edit, erase, inbox, keyed, mark, query, react, revise, user},
     memory::MemoryStore,
 };
 use proptest::{prelude::*, test_runner::TestCaseResult};
@@ -12,60 +12,19 @@ use std::{sync::Arc, time::Duration};
 
 #[derive(Debug, Clone)]
 enum Step {
-    Send {
-        chat: usize,
-        sender: bool,
-        text: u8,
-        key: Option<u8>,
-        data: Option<u8>,
-    },
-    Page {
-        chat: usize,
-        from: u64,
-        reverse: bool,
-        limit: usize,
-    },
-    Burst {
-        chat: usize,
-        count: usize,
-    },
-    Mark {
-        chat: usize,
-        user: bool,
-        read: bool,
-        seq: u64,
-    },
-    Revise {
-        chat: usize,
-        user: bool,
-        back: u64,
-        change: u8,
-    },
-    Inbox {
-        user: usize,
-        back: Option<usize>,
-        limit: usize,
-        chat: Option<usize>,
-    },
-    CatchUp {
-        user: usize,
-        back: Option<usize>,
-    },
-    Pass {
-        seconds: u64,
-    },
-    SetBack {
-        seconds: u64,
-    },
-    /// The wall clock alone goes forward.
-    Jump {
-        seconds: u64,
-    },
+    Send { chat: usize, sender: bool, text: u8, key: Option<u8>, data: Option<u8> },
+    Page { chat: usize, from: u64, reverse: bool, limit: usize },
+    Burst { chat: usize, count: usize },
+    Mark { chat: usize, user: bool, read: bool, seq: u64 },
+    Revise { chat: usize, user: bool, back: u64, change: u8 },
+    Erase { chat: usize, user: bool },
+    Inbox { user: usize, back: Option<usize>, limit: usize, chat: Option<usize> },
+    CatchUp { user: usize, back: Option<usize> },
+    Pass { seconds: u64 },
+    SetBack { seconds: u64 },
+    Jump { seconds: u64 },
     Sweep,
-    /// With another rule of how long history is kept.
-    Reopen {
-        keep: usize,
-    },
+    Reopen { keep: usize },
 }
 
 const CHATS: [(&str, [&str; 2]); 4] =
@@ -91,6 +50,7 @@ fn step() -> impl Strategy<Value = Step> {
             .prop_map(|(user, back, limit, chat)| Step::Inbox { user, back, limit, chat }),
         6 => (0..USERS.len(), prop::option::weighted(0.9, 0..150_usize))
             .prop_map(|(user, back)| Step::CatchUp { user, back }),
+        2 => (chat.clone(), any::<bool>()).prop_map(|(chat, user)| Step::Erase { chat, user }),
         2 => (chat, 1..60_usize).prop_map(|(chat, count)| Step::Burst { chat, count }),
         2 => (0..60 * 60 * 30_u64).prop_map(|seconds| Step::Pass { seconds }),
         1 => (0..60 * 60 * 2_u64).prop_map(|seconds| Step::SetBack { seconds }),
@@ -162,6 +122,18 @@ async fn compare(backend: &Embedded, keep: usize, steps: &[Step]) -> TestCaseRes
                 };
                 let revise = revise(name, users[usize::from(user)], seq, change);
                 prop_assert_eq!(store.revise(revise.clone()).await, model.revise(revise).await);
+            }
+            Step::Erase { chat, user } => {
+                let (name, users) = CHATS[chat];
+                let user = users[usize::from(user)];
+                let last = model.page(query(name, 0, Direction::Reverse, 1)).await.expect("a page");
+                for seq in 1..=last.messages.first().map_or(0, |last| last.seq.0) {
+                    let erase = erase(name, user, seq);
+                    prop_assert_eq!(store.revise(erase.clone()).await, model.revise(erase).await);
+                }
+                let (chat, _) = Chat::parse(name).expect("a chat");
+                let side = chat.side_of(user).expect("a member");
+                prop_assert_eq!(store.forget(chat.clone(), side).await, model.forget(chat, side).await);
             }
             Step::Inbox { user, back, limit, chat } => {
                 let name = USERS[user];

@@ -79,10 +79,16 @@ async fn the_directory_shrinks() {
     }
     assert_eq!(store.inbox(inbox("a", 0, 1_000, None)).await.expect("an inbox").entries.len(), 4);
     let swept = store.sweep().await.expect("swept");
-    assert_eq!((swept.chats, swept.messages, swept.compacted), (128, 128 * 64, true));
-    // But for the journals, which have a size of their own, whatever is stored.
-    let left = bytes_of(&backend.path().join("db/keyspaces"));
-    assert!(left < 6 << 20, "{left} of {full}");
+    assert_eq!((swept.chats, swept.messages, swept.rewritten), (128, 128 * 64, true));
+    let mut wiped = store.wiped();
+    let wait = wiped.wait_for(|&upto| upto > START);
+    tokio::time::timeout(Duration::from_mins(1), wait)
+        .await
+        .expect("the files are written anew")
+        .expect("it lives");
+    let left = bytes_of(backend.path());
+    // A journal has its size whatever it holds.
+    assert!(left < (64 << 20) + (6 << 20), "{left} of {full}");
     assert_eq!(store.sweep().await.expect("swept").messages, 0, "nothing is found twice");
     assert_eq!(seqs(&*store, "a:3").await, (65..=128).collect::<Vec<_>>());
     assert_eq!(seqs(&*store, "a:4").await, [] as [u64; 0]);
@@ -355,4 +361,64 @@ async fn what_is_swept_is_remembered_over_starts() {
     }
     let store = backend.open(clock);
     assert_eq!(seqs(&*store, "a:b").await, [23, 24, 25]);
+}
+
+/// The variable that says to the test below that it is the process to be killed, and where its store is.
+const KILLED: &str = "CHINWAG_TEST_SWEPT_STORE";
+
+/// A process that sweeps is killed again and again, a little later each time, until a sweep has come to its end.
+#[test]
+fn a_sweep_that_is_killed_leaves_a_sound_store() {
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().expect("a runtime");
+    let retention = Retention { max_messages: Some(40), ..days(1) };
+    let later = Arc::new(ManualClock::at(Ts(START.0 + 10 * 24 * 3_600_000_000)));
+    let options = chinwag_store::embedded::Options {
+        disk_reserve_bytes: 0,
+        retention,
+        ..chinwag_store::embedded::Options::default()
+    };
+    if let Some(dir) = std::env::var_os(KILLED) {
+        return runtime.block_on(async {
+            let store = EmbeddedStore::open(Path::new(&dir), &options, later).expect("opened");
+            store.sweep().await.expect("swept");
+            store.close().await.expect("closed");
+        });
+    }
+    let backend = Embedded::new();
+    runtime.block_on(async {
+        let store = backend.store(clock());
+        for chat in 0..40 {
+            send(&*store, &format!("a:{chat}"), 200, "x").await;
+            store.revise(revise(&format!("a:{chat}"), "a", 7, UNSEND)).await.expect("unsent");
+        }
+        store.append(draft("a:b", "a", "it goes on")).await.expect("stored");
+        close(store).await;
+    });
+    let (mut killed, mut last) = (0, 8_001);
+    for round in 1.. {
+        let mut child = std::process::Command::new(std::env::current_exe().expect("this test"))
+            .args(["--exact", "retention::a_sweep_that_is_killed_leaves_a_sound_store", "--nocapture"])
+            .env(KILLED, backend.path())
+            .stdout(std::process::Stdio::null())
+            .spawn()
+            .expect("started");
+        std::thread::sleep(Duration::from_millis(40 * round));
+        child.kill().expect("killed");
+        let ended = child.wait().expect("ended");
+        let left = checked(backend.path());
+        assert!(left <= last, "{left} after {last}");
+        killed += u32::from(!ended.success() && left < last && left > 0);
+        last = left;
+        if ended.success() {
+            break;
+        }
+    }
+    assert_eq!(last, 0, "all of it is ten days old");
+    assert!(killed > 0, "no sweep was killed on its way");
+    runtime.block_on(async {
+        let store = backend.store_keeping(later, retention);
+        assert_eq!(store.append(draft("a:7", "a", "on")).await.expect("stored").message.seq, Seq(201));
+        close(store).await;
+    });
+    assert_eq!(checked(backend.path()), 1);
 }

@@ -1,7 +1,7 @@
 //! The flags that say what a load is made of.
 
 use super::super::{CliError, ServerArgs};
-use chinwag_bench::{Chats, Form, Load, Plan, ProcessId, Server, Skew, Which, Work};
+use chinwag_bench::{Chats, Form, Load, Plan, ProcessId, Skew, Which, Work};
 use chinwag_model::Chat;
 use clap::{Args, ValueEnum};
 use std::time::Duration;
@@ -104,7 +104,7 @@ impl LoadArgs {
 
     pub(super) fn plan(&self, load: Load, work: Work, duration: Duration) -> Result<Plan, CliError> {
         Ok(Plan {
-            server: Server::parse(&self.server.url()?)?,
+            server: self.server.bench_server()?,
             load,
             work,
             skew: self.zipf.map_or(Skew::Uniform, |exponent| Skew::Zipf { exponent }),

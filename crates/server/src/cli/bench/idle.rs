@@ -2,7 +2,7 @@
 
 use super::{ReportArgs, args::seconds, bar};
 use crate::cli::{CliError, ServerArgs};
-use chinwag_bench::{Idle, ProcessId, Server, idle};
+use chinwag_bench::{Idle, ProcessId, idle};
 use clap::Args;
 use std::time::Duration;
 
@@ -36,7 +36,7 @@ pub(super) struct IdleArgs {
 }
 
 pub(super) async fn run(args: IdleArgs) -> Result<(), CliError> {
-    let server = Server::parse(&args.server.url()?)?;
+    let server = args.server.bench_server()?;
     let plan = Idle { server, sessions: args.sessions, at_once: args.at_once, hold: args.hold };
     let bar = bar();
     let report = idle(plan, args.pid.map(ProcessId), &bar).await;

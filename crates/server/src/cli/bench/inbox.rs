@@ -2,7 +2,7 @@
 
 use super::{ReportArgs, args::seconds, bar};
 use crate::cli::{CliError, ServerArgs};
-use chinwag_bench::{Inbox, ProcessId, Server, inbox};
+use chinwag_bench::{Inbox, ProcessId, inbox};
 use clap::Args;
 use std::time::Duration;
 
@@ -44,7 +44,7 @@ pub(super) struct InboxArgs {
 
 pub(super) async fn run(args: InboxArgs) -> Result<(), CliError> {
     let plan = Inbox {
-        server: Server::parse(&args.server.url()?)?,
+        server: args.server.bench_server()?,
         users: args.users,
         chats: args.chats,
         fill: !args.filled,

@@ -10,8 +10,8 @@ mod inbox;
 mod run;
 mod storm;
 
-use super::{CliError, output::Output};
-use chinwag_bench::{BenchError, Report, html, report_table};
+use super::{CliError, ServerArgs, output::Output};
+use chinwag_bench::{BenchError, Report, Server, html, report_table};
 use clap::{Args, Subcommand};
 use indicatif::{ProgressBar, ProgressStyle};
 use serde::Serialize;
@@ -66,6 +66,17 @@ pub(super) async fn run(args: BenchArgs) -> Result<(), CliError> {
         BenchCommand::Inbox(args) => inbox::run(args).await,
         BenchCommand::Fill(args) => fill::run(args).await,
         BenchCommand::Disk(args) => disk::run(&args),
+    }
+}
+
+impl ServerArgs {
+    /// The server that is measured, asked with the token or key that was said.
+    fn bench_server(&self) -> Result<Server, CliError> {
+        let server = Server::parse(&self.url()?)?;
+        Ok(match self.token() {
+            Some(token) => server.with_token(&token)?,
+            None => server,
+        })
     }
 }
 

@@ -2,7 +2,7 @@
 
 use super::{ReportArgs, bar};
 use crate::cli::{CliError, ServerArgs};
-use chinwag_bench::{ProcessId, Server, Storm, storm};
+use chinwag_bench::{ProcessId, Storm, storm};
 use clap::Args;
 
 const MORE: &str = "\
@@ -35,7 +35,7 @@ pub(super) struct StormArgs {
 }
 
 pub(super) async fn run(args: StormArgs) -> Result<(), CliError> {
-    let server = Server::parse(&args.server.url()?)?;
+    let server = args.server.bench_server()?;
     let plan = Storm { server, chats: args.chats, messages: args.messages, text_bytes: args.text_bytes };
     let bar = bar();
     let report = storm(plan, args.pid.map(ProcessId), &bar).await;

@@ -13,6 +13,7 @@ use crate::embedded::{
     layout::Layout,
     migrate, reader, rebuild, record, sweep,
     tables::Tables,
+    wipe,
 };
 use bytes::BytesMut;
 use chinwag_model::{
@@ -90,6 +91,8 @@ pub struct Importer {
     began: bool,
     /// Whether any message was revised, here or where it comes from: what is derived of revisions is derived anew then.
     revised: bool,
+    /// Whether a later state of a message took the place of the one that the store had.
+    replaced: bool,
     /// The chat at hand.
     chat: Option<Current>,
     batch: Batch,
@@ -131,7 +134,7 @@ impl Importer {
         let (layout, tables) = Layout::open(
             data,
             |db| Tables::open(db, &Options::default()),
-            |tables| migrate::all(data, tables),
+            |tables, format| migrate::all(data, tables, format),
         )?;
         let newest = newest(&tables)?;
         let jump_us = u64::try_from(CLOCK_JUMP_MAX.as_micros()).unwrap_or(u64::MAX);
@@ -143,6 +146,7 @@ impl Importer {
             newest,
             began: false,
             revised: false,
+            replaced: false,
             chat: None,
             batch: Batch::default(),
         })
@@ -233,7 +237,8 @@ impl Importer {
         if self.revised {
             rebuild::inbox(&self.tables).map_err(ImportError::Store)?;
         }
-        self.tables.sync().map_err(|error| engine(&error))
+        self.tables.sync().map_err(|error| engine(&error))?;
+        if self.replaced { wipe::wipe_now(&self.tables).map_err(ImportError::Store) } else { Ok(()) }
     }
 
     /// Turns to a chat: its head, as it will stand with the batch.
@@ -288,6 +293,7 @@ impl Importer {
             None if imported.changed() > stored.changed() => {
                 let chat = imported.chat.clone();
                 let head = self.turn_to(&chat)?.head;
+                self.replaced = true;
                 self.put(imported, head)?;
                 Ok(Fate::Revised)
             }
@@ -312,12 +318,17 @@ impl Importer {
             self.begin()?;
         }
         let Batch { messages, heads, marked, floors } = std::mem::take(&mut self.batch);
-        let mut rows = self.tables.batch(messages.len() + 3 * heads.len());
+        let mut rows = self.tables.batch(messages.len() + 3 * heads.len() + 1);
         let mut bytes = BytesMut::new();
         let put =
             |rows: &mut OwnedWriteBatch, table: &fjall::Keyspace, place: record::RowPlace, bytes: &[u8]| {
                 rows.insert(table, &bytes[place.key], &bytes[place.value]);
             };
+        if self.replaced {
+            // For an import that does not come to its end.
+            let place = wipe::encode(Ts(1), &mut bytes);
+            put(&mut rows, &self.tables.upkeep, place, &bytes);
+        }
         for message in &messages {
             bytes.clear();
             let place = record::encode(message, &mut bytes);

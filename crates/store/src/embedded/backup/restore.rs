@@ -15,6 +15,7 @@ use crate::embedded::{
     layout::{FORMAT, FORMAT_1, Layout},
     migrate, rebuild,
     tables::{Kept, Tables},
+    wipe,
 };
 use chinwag_model::Epoch;
 use std::{
@@ -171,11 +172,15 @@ fn fill(
     }
     tables.sync().map_err(|error| engine(&error))?;
     if last.store_format == FORMAT_1 {
-        migrate::all(Path::new("the restored store"), tables)?;
+        migrate::all(Path::new("the restored store"), tables, FORMAT_1)?;
     } else {
         rebuild::inbox(tables).map_err(RestoreError::Failed)?;
     }
     tables.sync().map_err(|error| engine(&error))?;
+    // What an earlier backup says and a later one takes back was written, and is not to be found in the directory.
+    if backups.len() > 1 {
+        wipe::wipe_now(tables).map_err(RestoreError::Failed)?;
+    }
     let report = check_view(&tables.view(), &mut |_| {});
     if report.problems.is_empty() {
         Ok(report)

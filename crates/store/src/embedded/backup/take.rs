@@ -196,14 +196,18 @@ impl<W: Write> Taking<'_, W> {
     fn changed(&mut self, view: &View, change: &Change) -> Result<(), BackupError> {
         let (table, key) = match change.kind {
             Kind::Message | Kind::Revised => (Kept::Messages, record::key(&change.chat, change.seq)),
-            Kind::Marker(..) => (Kept::Markers, change.chat.as_str().as_bytes().to_vec()),
+            Kind::Marker(..) | Kind::Forgotten(_) => {
+                (Kept::Markers, change.chat.as_str().as_bytes().to_vec())
+            }
         };
         let Some(value) = view.get(table, &key).map_err(|error| engine(&error))? else { return Ok(()) };
         let changed = match change.kind {
             Kind::Message | Kind::Revised => {
                 record::decode(Some(&change.chat), &key, &value).map(|message| message.changed())
             }
-            Kind::Marker(..) => decode_standing(&key, &value).map(|standing| standing.moved()),
+            Kind::Marker(..) | Kind::Forgotten(_) => {
+                decode_standing(&key, &value).map(|standing| standing.moved())
+            }
         };
         let changed =
             changed.map_err(|wrong| BackupError::Store(format!("chat {}: {wrong}", change.chat)))?;
@@ -213,7 +217,7 @@ impl<W: Write> Taking<'_, W> {
         // What a revision does to the counts stands beside the markers.
         match change.kind {
             Kind::Revised => self.standing(view, change),
-            Kind::Message | Kind::Marker(..) => Ok(()),
+            Kind::Message | Kind::Marker(..) | Kind::Forgotten(_) => Ok(()),
         }
     }
 

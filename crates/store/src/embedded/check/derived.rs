@@ -125,8 +125,8 @@ impl<'a> Derived<'a> {
     /// Whether the counts are right. Those of messages that are gone count no more, and stay where they were.
     fn revisions_are_counted(&self) -> bool {
         let Standing { markers, peers_gone, revised, .. } = &self.standing;
-        let latest = if self.freed == Seq(1) { *revised == self.revised } else { *revised >= self.revised };
-        latest
+        // A time that is later is of markers that were forgotten, or of messages that are gone.
+        *revised >= self.revised
             && [0, 1].into_iter().all(|side| {
                 let whole = markers[side].read.seq.0 + 1 >= self.freed.0;
                 if whole { peers_gone[side] == self.gone[side] } else { peers_gone[side] >= self.gone[side] }
