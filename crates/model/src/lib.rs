@@ -4,6 +4,7 @@
 //! **Architecture invariant:** this room does no I/O, is not async and knows neither JSON nor HTTP. A value of
 //! one of its types cannot be wrong: raw input becomes a type here, once, or an [`Invalid`] that names the field.
 
+mod block;
 mod caller;
 mod chat;
 mod clock;
@@ -18,6 +19,7 @@ mod page;
 mod revise;
 mod user;
 
+pub use block::{Block, Blocked, BlocksPage, BlocksQuery, Hold};
 pub use caller::{Caller, KeyId, Scope};
 pub use chat::{Chat, Side, Spelling};
 pub use clock::{Clock, ManualClock, Reading, SystemClock};

@@ -6,6 +6,7 @@ use crate::{
     deadline::poll_deadline,
     hub::{Close, Outgoing},
     metrics::Ended,
+    request::{Request, on_behalf_of},
     service::Feed,
 };
 use bytes::Bytes;
@@ -34,6 +35,8 @@ pub struct Events {
     /// When the client was last sent anything.
     wrote: Instant,
     timer: Pin<Box<Sleep>>,
+    /// The one that opened it.
+    request: Option<Request>,
 }
 
 impl Events {
@@ -45,6 +48,7 @@ impl Events {
             heartbeat,
             wrote: Instant::now(),
             timer: Box::pin(sleep(heartbeat)),
+            request: Request::current(),
         }
     }
 
@@ -52,11 +56,16 @@ impl Events {
     pub(crate) fn ended(why: Close) -> Self {
         let timer = Box::pin(sleep(Duration::ZERO));
         let heartbeat = Duration::ZERO;
-        Self { feed: None, ended: Some(why), opened: false, heartbeat, wrote: Instant::now(), timer }
+        let (wrote, request) = (Instant::now(), Request::current());
+        Self { feed: None, ended: Some(why), opened: false, heartbeat, wrote, timer, request }
     }
 
     /// The next piece; `None` at the end.
     pub(crate) fn poll_piece(&mut self, cx: &mut Context<'_>) -> Poll<Option<Bytes>> {
+        on_behalf_of(self.request, || self.poll_next_piece(cx))
+    }
+
+    fn poll_next_piece(&mut self, cx: &mut Context<'_>) -> Poll<Option<Bytes>> {
         let mut piece = Vec::new();
         if !std::mem::replace(&mut self.opened, true) {
             write!(piece, "retry: {}\n\n", retry_ms()).expect("a vector takes every write");

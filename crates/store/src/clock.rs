@@ -31,8 +31,8 @@ impl ClockWatch {
             tracing::error!(
                 from_us = seen.wall.0,
                 to_us = now.wall.0,
-                "the machine's clock jumped forward by more than an hour: nothing expires until the server is started \
-                 again. Set the clock right first; times that were given out are not taken back"
+                "the machine's clock jumped forward by more than an hour: nothing expires until somebody \
+                 confirms it. Set the clock right first; times that were given out are not taken back"
             );
         }
         *seen = now;
@@ -44,11 +44,11 @@ impl ClockWatch {
         self.held.load(Relaxed)
     }
 
-    /// Trusts the clock as it stands now: what expired by it expires.
-    pub(crate) fn confirm(&self) {
+    /// Trusts the clock as it stands now: what expired by it expires. Whether it was in doubt.
+    pub(crate) fn confirm(&self) -> bool {
         let mut seen = self.seen.lock();
         *seen = self.clock.read();
-        self.held.store(false, Relaxed);
+        self.held.swap(false, Relaxed)
     }
 }
 
@@ -74,7 +74,8 @@ mod tests {
         assert!(held(&|| clock.step_to(Ts(start + 50 * hour_us + 1))));
         assert!(held(&|| clock.step_to(Ts(start))), "setting it back is no confirmation");
         assert!(held(&|| clock.step_to(Ts(start + 90 * hour_us))));
-        watch.confirm();
+        assert!(watch.confirm());
+        assert!(!watch.confirm(), "there is no doubt any more");
         assert!(!held(&|| clock.advance(Duration::from_mins(1))));
         assert!(held(&|| clock.step_to(Ts(start + 190 * hour_us))), "the next jump");
     }

@@ -1,5 +1,6 @@
 //! What every store must do, as tests that each backend runs: see [`contract_tests!`](crate::contract_tests).
 
+mod blocks;
 mod erase;
 mod feed;
 mod keys;
@@ -7,6 +8,7 @@ mod retention;
 mod revise;
 mod vitals;
 
+pub use blocks::*;
 pub use erase::*;
 pub use feed::*;
 pub use keys::*;
@@ -83,6 +85,11 @@ macro_rules! contract_tests {
             a_jump_of_the_clock_lets_nothing_expire
             what_has_expired_never_comes_back
             pages_while_the_beginning_moves
+            a_block_refuses_what_would_reach_the_blocker
+            a_block_is_in_one_order_with_sends
+            a_block_keeps_markers_where_they_stood
+            blocks_are_listed
+            blocks_are_there_again
             an_observer_hears_of_each_batch
             vitals_say_how_a_store_does
             an_erased_user_is_in_no_message_and_the_peer_keeps_theirs

@@ -24,6 +24,9 @@ pub(crate) struct Setting {
 /// All settings, in the order of the default file.
 pub(crate) const SETTINGS: &[Setting] = &[
     of("listen", Kind::Address),
+    of("tls_cert_file", Kind::Words),
+    of("tls_key_file", Kind::Words),
+    of("hsts_max_age_s", number(0, 63_072_000)),
     of("auth", Kind::Choice(&["open", "token"])),
     of("auth_secret_file", Kind::Words),
     of("auth_key_file", Kind::Words),
@@ -46,10 +49,12 @@ pub(crate) const SETTINGS: &[Setting] = &[
     of("log_format", Kind::Choice(&["text", "json"])),
     of("metrics_listen", Kind::AddressOrNone),
     of("metrics_open", Kind::Switch),
+    of("audit_log", Kind::Words),
     of("connections_max", number(1, 1_000_000)),
     of("peer_connections_max", number(0, 1_000_000)),
     of("sessions_per_user_max", number(1, 10_000)),
     of("bodies_max_mib", number(1, 1 << 20)),
+    of("outboxes_max_mib", number(1, 1 << 20)),
     of("queue_max_messages", number(1, 1_000_000)),
     of("queue_max_mib", number(1, 1 << 20)),
     of("chat_cache_mib", number(1, 1 << 20)),

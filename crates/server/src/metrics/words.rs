@@ -63,6 +63,14 @@ words! {
         Typing = "typing",
         /// Ask who is there.
         Presence = "presence",
+        /// Block a user.
+        Block = "block",
+        /// Block a user no longer.
+        Unblock = "unblock",
+        /// List whom one blocks.
+        Blocks = "blocks",
+        /// End a user's sessions.
+        EndSessions = "end_sessions",
         /// Get a ticket.
         Ticket = "ticket",
         /// Renew a session's token.
@@ -112,6 +120,10 @@ impl Verb {
             "/api/react" => Self::React,
             "/api/typing" => Self::Typing,
             "/api/presence" => Self::Presence,
+            "/api/block" => Self::Block,
+            "/api/unblock" => Self::Unblock,
+            "/api/blocks" => Self::Blocks,
+            "/api/sessions/end" => Self::EndSessions,
             "/api/ticket" => Self::Ticket,
             "/api/ws" => Self::WebSocket,
             "/api/events" => Self::Events,
@@ -136,6 +148,10 @@ impl Verb {
             Op::React(_) => Self::React,
             Op::Typing(_) => Self::Typing,
             Op::Presence(_) => Self::Presence,
+            Op::Block(_) => Self::Block,
+            Op::Unblock(_) => Self::Unblock,
+            Op::Blocks(_) => Self::Blocks,
+            Op::EndSessions(_) => Self::EndSessions,
             Op::Auth(_) => Self::Auth,
         }
     }

@@ -23,12 +23,16 @@ pub(crate) use end::End;
 pub(crate) use handshake::{accept_key, check_handshake};
 pub(crate) use verbs::Verbs;
 
-use crate::service::Feed;
+use crate::{
+    request::{Request, on_behalf_of},
+    service::Feed,
+    stream::Stream,
+};
 use bytes::Bytes;
 use inbound::Bounds;
 use link::{Link, Talk, Times};
 use std::{future::poll_fn, pin::pin, sync::Arc, time::Duration};
-use tokio::{net::TcpStream, sync::Semaphore, time::sleep};
+use tokio::{sync::Semaphore, time::sleep};
 
 /// How a WebSocket is kept.
 #[derive(Debug, Clone)]
@@ -47,29 +51,35 @@ pub struct Session {
     refused: Option<End>,
     options: Options,
     message_max_bytes: usize,
+    /// The one that opened it.
+    request: Option<Request>,
 }
 
 impl Session {
     /// A user's feed, and verbs.
     pub(crate) fn feed(feed: Feed, verbs: Verbs, message_max_bytes: usize, options: Options) -> Self {
-        Self { talk: Talk::feed(feed, verbs), refused: None, options, message_max_bytes }
+        Self::of(Talk::feed(feed, verbs), None, options, message_max_bytes)
     }
 
     /// Gives every message back.
     pub(crate) fn echo(message_max_bytes: usize, options: Options) -> Self {
-        Self { talk: Talk::Echo, refused: None, options, message_max_bytes }
+        Self::of(Talk::Echo, None, options, message_max_bytes)
     }
 
     /// Says why there is none, and ends.
     pub(crate) fn refused(end: End, options: Options) -> Self {
-        Self { talk: Talk::Echo, refused: Some(end), options, message_max_bytes: 0 }
+        Self::of(Talk::Echo, Some(end), options, 0)
+    }
+
+    fn of(talk: Talk, refused: Option<End>, options: Options, message_max_bytes: usize) -> Self {
+        Self { talk, refused, options, message_max_bytes, request: Request::current() }
     }
 
     /// Serves the connection until it ends. `read_ahead` came after the handshake. Once `drained` is ready the client is
     /// told to come back later, and once `stopped` is, it is dropped.
     pub(crate) async fn serve(
         self,
-        stream: TcpStream,
+        stream: Stream,
         read_ahead: Bytes,
         write_timeout: Duration,
         drained: impl Future<Output = ()>,
@@ -80,7 +90,7 @@ impl Session {
         let limits = Times { ping_interval, message_timeout, write_timeout };
         let mut link = Link::new(stream, read_ahead, self.talk, bounds, limits);
         if let Some(end) = self.refused {
-            link.refuse(end);
+            on_behalf_of(self.request, || link.refuse(end));
         }
         let (mut drained, mut stopped) = (pin!(drained), pin!(stopped));
         let mut timer = pin!(sleep(ping_interval));
@@ -93,7 +103,7 @@ impl Session {
             if draining && stopped.as_mut().poll(cx).is_ready() {
                 return std::task::Poll::Ready(());
             }
-            link.poll(timer.as_mut(), cx)
+            on_behalf_of(self.request, || link.poll(timer.as_mut(), cx))
         })
         .await;
     }

@@ -17,6 +17,7 @@ fn help_of_each_command() {
         "unsend",
         "react",
         "check",
+        "clock",
         "backup",
         "restore",
         "export",

@@ -1,6 +1,8 @@
 //! The real executable as a person and a supervisor use it: settings, start, client commands, end.
 
 mod auth;
+#[path = "../it/tls/authority.rs"]
+mod authority;
 mod backup;
 mod bench;
 mod chat;
@@ -9,11 +11,14 @@ mod config;
 mod formats;
 mod help;
 mod history;
+mod log;
 mod metrics;
 mod operations;
 mod process;
 mod proxies;
 mod retention;
+mod secrets;
 mod start;
 mod tail;
 mod terminal;
+mod tls;

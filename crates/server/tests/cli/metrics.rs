@@ -78,3 +78,13 @@ fn telling_metrics_beyond_loopback_must_be_asked_for_in_words() {
         .expect(2)
         .says("it must be \"\" for none, or an IP address or localhost, and a port, such as 127.0.0.1:9090");
 }
+
+#[test]
+fn a_clock_that_is_trusted_needs_no_confirmation_and_one_of_no_server_has_none() {
+    let dir = tempfile::tempdir().expect("a directory");
+    run(&mut chinwag(dir.path(), ["clock", "confirm"]))
+        .expect(2)
+        .says("where no server runs there is nothing to confirm: a start trusts the clock");
+    let server = Server::start_in(dir, |_| {});
+    run(&mut server.client(["clock", "confirm"])).expect(0).says("the clock was not in doubt; it is 2");
+}

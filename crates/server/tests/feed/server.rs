@@ -34,7 +34,12 @@ pub(crate) struct Server {
 
 impl Setup {
     pub(crate) fn on(store: Arc<dyn Store>, clock: Arc<dyn Clock>) -> Self {
-        let hub = hub::Options { sessions_per_user_max: 32, presence_grace: Duration::from_mins(10) };
+        let hub = hub::Options {
+            sessions_per_user_max: 32,
+            presence_grace: Duration::from_mins(10),
+            outboxes_max_bytes: 256 << 20,
+            watches_max_users: 1_000_000,
+        };
         Self { store, hub, clock }
     }
 
@@ -63,6 +68,7 @@ impl Setup {
                 body_timeout: LONG,
                 ping_interval: LONG,
                 heartbeat: LONG,
+                hsts_max_age: None,
                 bench_routes: false,
             },
         );
@@ -73,6 +79,7 @@ impl Setup {
             head_timeout: LONG,
             idle_timeout: LONG,
             write_timeout: LONG,
+            ping_interval: LONG,
             drain_timeout: LONG,
         };
         let (trigger, shutdown) = Shutdown::new();

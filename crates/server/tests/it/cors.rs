@@ -31,7 +31,7 @@ fn assert_open(reply: &Reply, origin: &str) {
     assert_eq!(reply.header("access-control-allow-origin"), origin.strip_prefix("Origin: "), "{reply:?}");
     assert_eq!(
         reply.header("access-control-expose-headers"),
-        Some("Idempotent-Replayed, Retry-After"),
+        Some("Idempotent-Replayed, Retry-After, X-Request-Id"),
         "{reply:?}"
     );
     assert_eq!(reply.header("vary"), Some("Origin"), "{reply:?}");
@@ -90,7 +90,11 @@ async fn a_preflight_tells_what_a_path_takes() {
         assert_open(&reply, APP);
         assert_eq!(reply.header("access-control-allow-methods"), Some(methods), "{path}");
         let headers = reply.header("access-control-allow-headers");
-        assert_eq!(headers, Some("Authorization, Content-Type, Idempotency-Key, Last-Event-ID"), "{path}");
+        assert_eq!(
+            headers,
+            Some("Authorization, Content-Type, Idempotency-Key, Last-Event-ID, Traceparent"),
+            "{path}"
+        );
         assert_eq!(reply.header("access-control-max-age"), Some("7200"), "{path}");
     }
     preflight(&server, "/nowhere", &[APP]).await.refused(404, "no_such_path", "");

@@ -4,7 +4,9 @@
 //! library share cannot hide. Nothing sleeps: a test waits for an event, under a watchdog that says for which.
 
 mod auth;
+mod blocks;
 mod bounds;
+mod clock;
 mod connection;
 mod cors;
 mod end;
@@ -14,17 +16,21 @@ mod founding;
 mod framing;
 mod handshake;
 mod headers;
+mod http2;
 mod metrics;
 mod openapi;
 mod poll;
 mod proxies;
 mod pull;
 mod refusals;
+mod request_ids;
 mod send;
 mod server;
+mod sessions;
 mod socket;
 mod store;
 mod stream;
+mod tls;
 mod verbs;
 mod websocket;
 mod wire;

@@ -3,7 +3,7 @@
 use serde_json::Value;
 use std::{future::Future, io::ErrorKind, net::SocketAddr, time::Duration};
 use tokio::{
-    io::{AsyncReadExt, AsyncWriteExt},
+    io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt},
     net::{TcpSocket, TcpStream},
 };
 
@@ -17,8 +17,8 @@ pub(crate) async fn within<T>(what: &str, event: impl Future<Output = T>) -> T {
 }
 
 /// A connection and what was read of it, but not yet taken.
-pub(crate) struct Connection {
-    pub(crate) stream: TcpStream,
+pub(crate) struct Connection<S = TcpStream> {
+    pub(crate) stream: S,
     read: Vec<u8>,
 }
 
@@ -44,6 +44,12 @@ impl Connection {
             .bind(SocketAddr::new(ours.parse().expect("an address"), 0))
             .expect("loopback is a whole network");
         let stream = within("a connection", socket.connect(address)).await.expect("connected");
+        Self { stream, read: Vec::new() }
+    }
+}
+
+impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
+    pub(crate) fn over(stream: S) -> Self {
         Self { stream, read: Vec::new() }
     }
 

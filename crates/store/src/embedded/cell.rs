@@ -1,5 +1,6 @@
 //! What is in memory of one chat while it is hot: its head, its newest messages, its recent keys.
 
+pub(super) use super::reader::Loaded;
 use super::{
     floors::Begin,
     head::{Head, Standing},
@@ -21,7 +22,7 @@ use tokio::sync::OwnedMutexGuard;
 use xxhash_rust::xxh3::Xxh3;
 
 /// Bytes that a chat takes in memory besides its messages and keys, its place in the cache among them, as measured.
-const CELL_BYTES: usize = 540;
+const CELL_BYTES: usize = 572;
 /// Bytes that a message takes here besides its own.
 const TAIL_MESSAGE_BYTES: usize = 32;
 /// Bytes that keys take before the first.
@@ -66,33 +67,6 @@ pub(super) struct KeyUse {
 /// The recent keys of a chat.
 pub(super) type Keys = HashMap<KeyHash, KeyUse>;
 
-/// What was read of a chat when it became hot.
-pub(super) struct Loaded {
-    /// Its newest messages, the oldest first, up to the last.
-    pub(super) tail: VecDeque<Arc<Message>>,
-    /// The keys of the last 24 hours, where the tail reaches that far back or was read for them.
-    pub(super) keys: Option<Keys>,
-    /// Its last message, which may have expired, and where its users' markers stand.
-    pub(super) head: Head,
-    /// Where it begins.
-    pub(super) begin: Begin,
-    /// The unread messages that are unsent.
-    pub(super) gone: Gone,
-}
-
-impl Default for Loaded {
-    /// Of a chat that never had a message.
-    fn default() -> Self {
-        Self {
-            tail: VecDeque::new(),
-            keys: None,
-            head: Head::EMPTY,
-            begin: Begin::START,
-            gone: Gone::default(),
-        }
-    }
-}
-
 struct CellState {
     /// The last message that has a seq, and where the markers came to stand.
     assigned: Head,
@@ -105,6 +79,8 @@ struct CellState {
     gone: Gone,
     /// Where the chat begins, or a place before that; never back.
     begin: Begin,
+    /// Since when either user blocks the other, also where that is still on its way to the disk.
+    blocked: [Option<Ts>; 2],
     /// `None` until the first send with a key.
     keys: Option<Keys>,
     /// Look for expired keys once there are this many.
@@ -155,6 +131,7 @@ impl ChatCell {
             tail_bytes,
             gone: loaded.gone,
             begin: loaded.begin,
+            blocked: loaded.blocked,
             keys: loaded.keys,
             prune_at: PRUNE_MIN_KEYS,
             told_weight: 0,
@@ -278,6 +255,26 @@ impl ChatCell {
             *gone = gone.split_off(&Seq(marker.seq.0 + 1));
         }
         state.count_gone()
+    }
+
+    /// Since when the user on a side blocks the other.
+    pub(super) fn blocks_since(&self, by: Side) -> Option<Ts> {
+        self.state.lock().blocked[by.index()]
+    }
+
+    /// Whether the peer blocks the user on a side.
+    pub(super) fn is_blocked(&self, side: Side) -> bool {
+        self.blocks_since(side.other()).is_some()
+    }
+
+    /// Whether either user blocks the other.
+    pub(super) fn is_silent(&self) -> bool {
+        self.state.lock().blocked.iter().any(Option::is_some)
+    }
+
+    /// Takes in that a user blocks the other, or does no longer. The writer alone calls this.
+    pub(super) fn block(&self, by: Side, since: Option<Ts>) {
+        self.state.lock().blocked[by.index()] = since;
     }
 
     /// Waits for the turn to revise a message of this chat. Whoever has it sees what the one before did.

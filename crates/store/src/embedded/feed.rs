@@ -3,6 +3,7 @@
 use super::{
     EmbeddedStore, Inner,
     answer::horizon,
+    blocks,
     cell::Reach,
     changes,
     floors::{self, Begin},
@@ -16,8 +17,8 @@ use super::{
 };
 use crate::{CatchUp, StoreError, retention::Limits};
 use chinwag_model::{
-    Chat, Event, InboxEntry, InboxPage, InboxQuery, Mark, Marked, Marker, MarkerKind, Message, Seq, Ts,
-    UserId,
+    Block, Blocked, BlocksPage, BlocksQuery, Chat, Event, InboxEntry, InboxPage, InboxQuery, Mark, Marked,
+    Marker, MarkerKind, Markers, Message, Seq, Ts, UserId,
     limits::{CATCH_UP_MAX_BYTES, CATCH_UP_MAX_EVENTS},
 };
 use std::sync::Arc;
@@ -48,6 +49,43 @@ impl EmbeddedStore {
         }
     }
 
+    pub(super) async fn put_block(&self, block: Block) -> Result<Blocked, StoreError> {
+        let inner = &self.inner;
+        inner.check_open()?;
+        let permit = inner.queue.admit_mark()?;
+        let user = block.user();
+        // It goes with the order, and stays taken until the block shows, whatever becomes of this future.
+        let turn = inner.blocks.turn(&user).await;
+        let cell = inner.cell(&block.chat, false).await?;
+        let full = block.on
+            && cell.blocks_since(block.by).is_none()
+            && inner.read(move |tables| blocks::is_full(tables, &user)).await?;
+        let (reply, answer) = Reply::new(permit);
+        inner.queue.push(Item { order: Order::Block { block, full, turn }, cell, reply });
+        match answer.await.unwrap_or_else(super::writer_has_ended)? {
+            Outcome::Blocked(stands) => Ok(stands),
+            _ => unreachable!("a block is answered as one"),
+        }
+    }
+
+    pub(super) async fn read_blocks(&self, query: BlocksQuery) -> Result<BlocksPage, StoreError> {
+        self.inner.check_open()?;
+        self.inner.read(move |tables| blocks::page(tables, &query)).await
+    }
+
+    pub(super) async fn read_silent(
+        &self,
+        user: UserId,
+        peers: Vec<UserId>,
+    ) -> Result<Vec<bool>, StoreError> {
+        let inner = &self.inner;
+        inner.check_open()?;
+        if !inner.blocks.any() || peers.is_empty() {
+            return Ok(vec![false; peers.len()]);
+        }
+        inner.read(move |tables| blocks::silent(tables, &user, &peers)).await
+    }
+
     pub(super) async fn read_inbox(&self, query: InboxQuery) -> Result<InboxPage, StoreError> {
         let inner = &self.inner;
         inner.check_open()?;
@@ -58,13 +96,13 @@ impl EmbeddedStore {
         let (chats, unread) = inbox.page(&query, limits.cut);
         let entries: Vec<_> =
             chats.into_iter().map(|(chat, shown)| inner.listed(chat, shown, limits)).collect();
-        if entries.iter().all(Listed::is_whole) {
+        if entries.iter().all(Listed::is_whole) && !inner.blocks.any() {
             return fill(&query, unread, entries);
         }
-        let retained = inner.retained.clone();
+        let (retained, user) = (inner.retained.clone(), query.user.clone());
         let read = move |tables: &Tables| {
             let view = tables.view();
-            let entries = entries.into_iter().map(|listed| listed.read(&view, &retained));
+            let entries = entries.into_iter().map(|listed| listed.read(tables, &view, &retained, &user));
             entries.collect::<Result<Vec<_>, _>>()
         };
         let entries = inner.read(read).await?;
@@ -118,6 +156,9 @@ impl EmbeddedStore {
             let retained = inner.retained.clone();
             missed = inner.read(move |tables| missed.read(&tables.view(), &retained, cold)).await?;
         }
+        if inner.blocks.any() && missed.fits() {
+            missed = inner.read(move |tables| missed.without_held(tables, &user)).await?;
+        }
         Ok(CatchUp { upto, events: missed.into_events() })
     }
 }
@@ -166,7 +207,7 @@ impl Inner {
         } else {
             cell.and_then(|cell| cell.first(limits))
         };
-        Listed { chat, shown, last, first, begin: None }
+        Listed { chat, shown, last, first, begin: None, markers: shown.head.standing.markers }
     }
 
     /// A user's inbox, with all that is acknowledged.
@@ -217,6 +258,8 @@ struct Listed {
     first: Option<Seq>,
     /// Where it begins, as it was read.
     begin: Option<Begin>,
+    /// As the user may see them.
+    markers: [Markers; 2],
 }
 
 impl Listed {
@@ -225,7 +268,16 @@ impl Listed {
     }
 
     /// Reads what memory does not have.
-    fn read(mut self, view: &View, retained: &Retained) -> Result<Self, StoreError> {
+    fn read(
+        mut self,
+        tables: &Tables,
+        view: &View,
+        retained: &Retained,
+        user: &UserId,
+    ) -> Result<Self, StoreError> {
+        if let Some(side) = self.chat.side_of(user.as_str()) {
+            self.markers = blocks::show(tables, &self.chat, side, self.markers)?;
+        }
         let head = &self.shown.head;
         if self.last.is_none() {
             self.last = reader::message_if_kept(view, &self.chat, head.last)?.map(Arc::new);
@@ -240,12 +292,19 @@ impl Listed {
 
 /// Fills a page of an inbox.
 fn fill(query: &InboxQuery, unread_total: u64, entries: Vec<Listed>) -> Result<InboxPage, StoreError> {
-    let entries = entries.into_iter().filter_map(|Listed { chat, shown, last, first, .. }| {
+    let entries = entries.into_iter().filter_map(|Listed { chat, shown, last, first, markers, .. }| {
         let side = chat.side_of(query.user.as_str())?;
-        let (unread, markers) = (shown.unread, shown.head.standing.markers);
-        Some(Ok(InboxEntry { chat, side, last: last?, unread, first_seq: first?, markers }))
+        let (unread, last) = (shown.unread, last?);
+        Some(Ok(InboxEntry { chat, side, last, unread, first_seq: first?, markers }))
     });
     InboxPage::fill(query, unread_total, entries)
+}
+
+/// Whether a block keeps from a user how far the peer came.
+fn is_held(tables: &Tables, marked: &Marked) -> Result<bool, StoreError> {
+    let mut markers = [Markers::START; 2];
+    *markers[marked.side.index()].get_mut(marked.kind) = marked.marker;
+    Ok(blocks::show(tables, &marked.chat, marked.side.other(), markers)? != markers)
 }
 
 /// What of a chat is to be read from disk.
@@ -286,6 +345,22 @@ impl Missed {
                 }
             }
         }
+    }
+
+    /// Without the markers that a block keeps from the user.
+    fn without_held(mut self, tables: &Tables, user: &UserId) -> Result<Self, StoreError> {
+        let mut shown = Vec::with_capacity(self.events.len());
+        for event in std::mem::take(&mut self.events) {
+            if let Event::Marker(marked) = &event
+                && marked.user_name() != user.as_str()
+                && is_held(tables, marked)?
+            {
+                continue;
+            }
+            shown.push(event);
+        }
+        self.events = shown;
+        Ok(self)
     }
 
     fn push(&mut self, event: Event) {

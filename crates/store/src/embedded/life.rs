@@ -3,6 +3,7 @@
 use super::{
     EmbeddedStore, Inner, OpenError, Options, READS_MAX,
     answer::Answers,
+    blocks::Blocks,
     cells::Cells,
     committer::{Committer, Committing},
     failure::Failure,
@@ -72,7 +73,9 @@ impl EmbeddedStore {
         let expiry = Expiry { any: retained.is_any(), keep: retained.limits().keep };
         let wiping = Arc::new(Wiping::new(wipe::due(&tables).map_err(broken)?));
         let seed = getrandom::u64().map_err(|error| broken(format!("no randomness: {error}")))?;
+        let blocks = Blocks::of(&tables).map_err(|error| broken(error.to_string()))?;
         let inner = Arc::new(Inner {
+            blocks: Arc::new(blocks),
             queue: Arc::new(Queue::new(options.queue_max_messages, options.queue_max_bytes)),
             cells: Arc::new(Cells::new(options.chat_cache_bytes)),
             users: Arc::new(Users::new(options.inbox_cache_bytes, expiry)),
@@ -140,6 +143,7 @@ impl Inner {
             wiping: self.wiping.clone(),
             to_committer,
             gathered: Gathered::default(),
+            blocks: self.blocks.clone(),
         };
         let committer = Committer {
             batches,

@@ -9,7 +9,7 @@ use super::{
     tables::Tables,
 };
 use crate::clock::ClockWatch;
-use chinwag_model::{Clock, Epoch};
+use chinwag_model::{Clock, Epoch, Ts};
 use std::{io::Write, path::Path, sync::Arc};
 
 /// A handle for the operator's verbs, which block, and may take long. It keeps the engine open, but not the store.
@@ -69,6 +69,12 @@ impl Maintenance {
         let view = self.tables.view();
         let now = self.watch.read().wall;
         backup::take(&view, self.epoch, now, since, bytes_a_second, out, progress)
+    }
+
+    /// Trusts the clock as it stands now, after a jump forward that held all expiry. Whether it was in doubt, and what it says.
+    pub fn confirm_clock(&self) -> (bool, Ts) {
+        let was_held = self.watch.confirm();
+        (was_held, self.watch.read().wall)
     }
 
     /// How many messages there are, about.

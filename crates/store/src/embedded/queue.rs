@@ -2,7 +2,7 @@
 
 use super::cell::{ChatCell, KeyHash};
 use crate::{Appended, StoreError, vitals::QueueVitals};
-use chinwag_model::{Change, Chat, Draft, Mark, Marked, Message, Revise, Seq, Side};
+use chinwag_model::{Block, Blocked, Change, Chat, Draft, Mark, Marked, Message, Revise, Seq, Side};
 use parking_lot::{Condvar, Mutex};
 use std::{
     collections::BTreeSet,
@@ -41,6 +41,13 @@ pub(super) enum Order {
         /// How many messages of the peer stand up to there, where the mark is read and goes beyond where it stood.
         peers: u64,
     },
+    Block {
+        block: Block,
+        /// Whether the user blocks as many as are allowed.
+        full: bool,
+        /// So that no other block of the user is on its way meanwhile.
+        turn: OwnedMutexGuard<()>,
+    },
     Revise(Revising),
     Forget(Forgetting),
 }
@@ -71,6 +78,7 @@ pub(super) enum Outcome {
     Done(Appended),
     Marked(Marked),
     Revised(Arc<Message>),
+    Blocked(Blocked),
     /// Whether there was anything to forget.
     Forgotten(bool),
     /// The key stored this message once, and it is no longer in memory: compare them yourself.

@@ -1,13 +1,14 @@
 //! Reads from disk. Everything here blocks, so it runs off the async threads.
 
 use super::{
-    cell::{Keys, Loaded, expired, keys_of},
+    blocks,
+    cell::{Keys, expired, keys_of},
     codec::Wrong,
     floors::{self, Begin},
     head::{Head, Standing, decode_head, decode_standing, inbox_prefix},
     record,
     retained::Retained,
-    revisions,
+    revisions::{self, Gone},
     tables::{Kept, Tables, View, engine},
 };
 use crate::StoreError;
@@ -27,6 +28,36 @@ pub(super) struct KeyHorizon {
 impl KeyHorizon {
     fn is_past(self, ts: Ts) -> bool {
         !self.held && expired(ts, self.now)
+    }
+}
+
+/// What was read of a chat when it became hot.
+pub(super) struct Loaded {
+    /// Its newest messages, the oldest first, up to the last.
+    pub(super) tail: VecDeque<Arc<Message>>,
+    /// The keys of the last 24 hours, where the tail reaches that far back or was read for them.
+    pub(super) keys: Option<Keys>,
+    /// Its last message, which may have expired, and where its users' markers stand.
+    pub(super) head: Head,
+    /// Where it begins.
+    pub(super) begin: Begin,
+    /// The unread messages that are unsent.
+    pub(super) gone: Gone,
+    /// Since when either user blocks the other.
+    pub(super) blocked: [Option<Ts>; 2],
+}
+
+impl Default for Loaded {
+    /// Of a chat that never had a message.
+    fn default() -> Self {
+        Self {
+            tail: VecDeque::new(),
+            keys: None,
+            head: Head::EMPTY,
+            begin: Begin::START,
+            blocked: [None; 2],
+            gone: Gone::default(),
+        }
     }
 }
 
@@ -59,12 +90,13 @@ pub(super) fn load(
         let rest = std::iter::once(Ok(older)).chain(newest_first.map(|message| message.map(Arc::new)));
         read_keys(seed, horizon, rest, keys)?;
     }
+    let blocked = blocks::of_chat(tables, chat)?.map(|hold| hold.map(|hold| hold.since));
     let Some(head) = head_with(&view, chat, tail.back().map(|last| &**last))? else {
-        return Ok(Loaded { keys, ..Loaded::default() });
+        return Ok(Loaded { keys, blocked, ..Loaded::default() });
     };
     let gone = revisions::gone(&view, chat, &head.standing)?;
     let begin = floors::begin_of(&view, retained, chat, &head)?;
-    Ok(Loaded { tail, keys, head, begin, gone })
+    Ok(Loaded { tail, keys, head, begin, blocked, gone })
 }
 
 /// Reads where a chat's markers stand.

@@ -29,6 +29,8 @@ pub(super) struct Tables {
     pub(super) inbox: Keyspace,
     /// Which messages were revised, by time, and which are unsent: see [`super::revisions`].
     pub(super) revised: Keyspace,
+    /// A row a block: see [`super::blocks`].
+    pub(super) blocks: Keyspace,
     /// Where chats begin whose oldest messages have expired: see [`super::floors`].
     pub(super) floors: Keyspace,
     /// What the store does to itself: see [`super::wipe`].
@@ -44,13 +46,16 @@ pub(super) enum Kept {
     Markers,
     /// See [`changes`].
     Changes,
+    /// See [`super::blocks`].
+    Blocks,
     /// See [`super::floors`].
     Floors,
 }
 
 impl Kept {
     /// All of them. A backup names a table by its place here, so none ever moves.
-    pub(super) const ALL: [Self; 4] = [Self::Messages, Self::Markers, Self::Changes, Self::Floors];
+    pub(super) const ALL: [Self; 5] =
+        [Self::Messages, Self::Markers, Self::Changes, Self::Blocks, Self::Floors];
 
     /// The byte that stands for it.
     pub(super) fn byte(self) -> u8 {
@@ -58,7 +63,8 @@ impl Kept {
             Self::Messages => 0,
             Self::Markers => 1,
             Self::Changes => 2,
-            Self::Floors => 3,
+            Self::Blocks => 3,
+            Self::Floors => 4,
         }
     }
 
@@ -159,6 +165,7 @@ impl Tables {
             Kept::Markers => &self.markers,
             Kept::Changes => &self.changes,
             Kept::Floors => &self.floors,
+            Kept::Blocks => &self.blocks,
         }
     }
 
@@ -183,10 +190,23 @@ impl Tables {
             let markers = db.keyspace("markers", table)?;
             let inbox = db.keyspace("inbox", || table().filter_policy(FilterPolicy::disabled()))?;
             let revised = db.keyspace("revised", || table().filter_policy(FilterPolicy::disabled()))?;
+            // With filters: every chat that becomes hot asks for two, and few have any.
+            let blocks = db.keyspace("blocks", table)?;
             let upkeep = db.keyspace("upkeep", || table().filter_policy(FilterPolicy::disabled()))?;
             // With filters too: few chats have a row here.
             let floors = db.keyspace("floors", table)?;
-            Ok(Self { db, dir: dir.into(), messages, changes, markers, inbox, revised, floors, upkeep })
+            Ok(Self {
+                db,
+                dir: dir.into(),
+                messages,
+                changes,
+                markers,
+                inbox,
+                revised,
+                blocks,
+                floors,
+                upkeep,
+            })
         };
         open().map_err(|error: fjall::Error| match error {
             fjall::Error::Io(source) => OpenError::Io { path: dir.to_owned(), source },
@@ -200,9 +220,9 @@ impl Tables {
     }
 
     /// All of them.
-    pub(super) fn all(&self) -> [&Keyspace; 7] {
-        let Self { messages, changes, markers, inbox, revised, floors, upkeep, .. } = self;
-        [messages, changes, markers, inbox, revised, floors, upkeep]
+    pub(super) fn all(&self) -> [&Keyspace; 8] {
+        let Self { messages, changes, markers, inbox, revised, blocks, floors, upkeep, .. } = self;
+        [messages, changes, markers, inbox, revised, blocks, floors, upkeep]
     }
 
     /// An empty batch that syncs when it is committed.

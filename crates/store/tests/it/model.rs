@@ -1,10 +1,12 @@
-//! Random sends, repeats, revisions, marks, pages, inboxes, catch-ups and restarts against the store and the model, which must answer alike.
+//! Random sends, repeats, revisions, blocks, marks, pages, inboxes, catch-ups and restarts against the store and the model, which must answer alike.
 
 use crate::backends::Embedded;
 use chinwag_model::{Chat, Data, Direction, Draft, ManualClock, MarkerKind, Ts};
 use chinwag_store::{
     Retention, Store,
-    contract::{START, UNSEND, draft, edit, erase, inbox, keyed, mark, query, react, revise, user},
+    contract::{
+        START, UNSEND, block, blocks, draft, edit, erase, inbox, keyed, mark, query, react, revise, user,
+    },
     memory::MemoryStore,
 };
 use proptest::{prelude::*, test_runner::TestCaseResult};
@@ -17,6 +19,7 @@ enum Step {
     Burst { chat: usize, count: usize },
     Mark { chat: usize, user: bool, read: bool, seq: u64 },
     Revise { chat: usize, user: bool, back: u64, change: u8 },
+    Block { chat: usize, user: bool, on: bool },
     Erase { chat: usize, user: bool },
     Inbox { user: usize, back: Option<usize>, limit: usize, chat: Option<usize> },
     CatchUp { user: usize, back: Option<usize> },
@@ -46,6 +49,8 @@ fn step() -> impl Strategy<Value = Step> {
             .prop_map(|(chat, user, read, seq)| Step::Mark { chat, user, read, seq }),
         8 => (chat.clone(), any::<bool>(), 0..40_u64, 0..8_u8)
             .prop_map(|(chat, user, back, change)| Step::Revise { chat, user, back, change }),
+        4 => (0..CHATS.len() - 1, any::<bool>(), any::<bool>())
+            .prop_map(|(chat, user, on)| Step::Block { chat, user, on }),
         6 => (0..USERS.len(), prop::option::of(0..100_usize), 0..4_usize, prop::option::weighted(0.2, chat.clone()))
             .prop_map(|(user, back, limit, chat)| Step::Inbox { user, back, limit, chat }),
         6 => (0..USERS.len(), prop::option::weighted(0.9, 0..150_usize))
@@ -122,6 +127,17 @@ async fn compare(backend: &Embedded, keep: usize, steps: &[Step]) -> TestCaseRes
                 };
                 let revise = revise(name, users[usize::from(user)], seq, change);
                 prop_assert_eq!(store.revise(revise.clone()).await, model.revise(revise).await);
+            }
+            Step::Block { chat, user: second, on } => {
+                let users = CHATS[chat].1;
+                let (name, peer) = (users[usize::from(second)], users[usize::from(!second)]);
+                let asked = block(name, peer, on);
+                prop_assert_eq!(store.block(asked.clone()).await, model.block(asked).await);
+                let listed = blocks(name, None, 2);
+                prop_assert_eq!(store.blocks(listed.clone()).await, model.blocks(listed).await);
+                let others = || USERS.map(user).to_vec();
+                let of = user(name);
+                prop_assert_eq!(store.silent(of.clone(), others()).await, model.silent(of, others()).await);
             }
             Step::Erase { chat, user } => {
                 let (name, users) = CHATS[chat];

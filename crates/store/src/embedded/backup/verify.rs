@@ -5,7 +5,7 @@ use super::{
     format::{BackupReader, Frame, Rows},
 };
 use crate::embedded::{
-    changes,
+    blocks, changes,
     codec::Wrong,
     floors::{self, EXPIRY_KEY, decode_expiry},
     head::decode_standing,
@@ -112,6 +112,7 @@ impl Checking {
                 Kept::Floors => {
                     floors::decode(key, value).map_err(of_row)?;
                 }
+                Kept::Blocks => drop(blocks::decode(key, value).map_err(of_row)?),
             }
         }
         Ok(())
