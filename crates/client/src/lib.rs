@@ -51,4 +51,4 @@ pub use send::{SendBuilder, Sent, random_key};
 pub use subscription::{Subscription, Update};
 pub use token::{TokenFuture, Tokens};
 pub use trust::Trust;
-pub use verbs::{Blocked, BlockedPeer, Blocks, Marked, Presence};
+pub use verbs::{Blocked, BlockedPeer, Blocks, Erased, Marked, Presence};

@@ -1,7 +1,7 @@
 use crate::{Client, ClientError, Message, client::json};
 use chinwag_wire::{
-    BlockReply, BlockRequest, EditRequest, EndSessionsRequest, MarkRequest, ReactRequest, TypingRequest,
-    UnsendRequest, encode_query,
+    BlockReply, BlockRequest, EditRequest, EndSessionsRequest, EraseRequest, MarkRequest, ReactRequest,
+    TypingRequest, UnsendRequest, encode_query,
 };
 use hyper::Method;
 use serde::{Deserialize, Serialize};
@@ -50,6 +50,21 @@ impl From<BlockReply<'_>> for Blocked {
         let BlockReply { user, peer, blocked, ts } = reply;
         Self { user: user.into(), peer: peer.into(), blocked, ts }
     }
+}
+
+/// What was taken away of a user who is erased, or would be.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Erased {
+    /// Messages that were unsent.
+    pub messages: u64,
+    /// Reactions that went.
+    pub reactions: u64,
+    /// Chats in which the user's markers were forgotten.
+    pub markers: u64,
+    /// Blocks that ended.
+    pub blocks: u64,
+    /// Whether nothing is left; else it is to be asked again.
+    pub done: bool,
 }
 
 /// One whom a user blocks.
@@ -162,6 +177,16 @@ impl Client {
         }
         let request = EndSessionsRequest { user: user.into() };
         self.post::<Reply>("/api/sessions/end", &request).await.map(|(reply, _)| reply.ended)
+    }
+
+    /// Erases a user, a step at a time: it is to be asked until it is done. It takes an administrator's key. Where it is
+    /// only to be counted, nothing is changed.
+    ///
+    /// # Errors
+    /// [`ClientError`] as it says there.
+    pub async fn erase(&self, user: &str, only_count: bool) -> Result<Erased, ClientError> {
+        let request = EraseRequest { user: user.into(), dry_run: Some(only_count) };
+        self.post("/api/erase", &request).await.map(|(erased, _)| erased)
     }
 
     /// Whether users are there: 1 to 100 of them. Gives each by name.

@@ -69,6 +69,8 @@ pub const OUTBOX_MAX_BYTES: usize = 512 * 1024;
 /// Users whose presence one session may watch, and one request may ask for.
 pub const WATCH_MAX_USERS: usize = 100;
 
+/// Changes that one request to erase a user makes at most; it is asked again until it is done.
+pub const ERASE_MAX_CHANGES: u64 = 1_000;
 /// Within this, a text that was unsent or edited away is to be gone from the disk, by default.
 pub const WIPE_AFTER: Duration = Duration::from_hours(24);
 /// The least that the setting may say.

@@ -17,4 +17,5 @@ mod sse;
 mod stream;
 pub mod telemetry;
 pub mod tls;
+pub mod torture;
 mod ws;

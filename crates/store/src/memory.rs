@@ -296,6 +296,17 @@ impl MemoryStore {
         Ok(Marked { chat, side, kind, marker })
     }
 
+    fn forget_now(&self, chat: &Chat, side: Side) -> Result<bool, StoreError> {
+        let state = &mut *self.state.lock();
+        state.look(&self.watch)?;
+        let Some(history) = state.chats.get_mut(chat) else { return Ok(false) };
+        if std::mem::replace(&mut history.markers[side.index()], Markers::START) == Markers::START {
+            return Ok(false);
+        }
+        state.take_ts(&self.watch);
+        Ok(true)
+    }
+
     fn block_now(&self, block: Block) -> Result<Blocked, StoreError> {
         let state = &mut *self.state.lock();
         state.check_open()?;
@@ -333,17 +344,6 @@ impl MemoryStore {
         let state = self.state.lock();
         state.check_open()?;
         Ok(peers.iter().map(|peer| peer != user && state.is_silent(&Chat::of(user, peer).0)).collect())
-    }
-
-    fn forget_now(&self, chat: &Chat, side: Side) -> Result<bool, StoreError> {
-        let state = &mut *self.state.lock();
-        state.look(&self.watch)?;
-        let Some(history) = state.chats.get_mut(chat) else { return Ok(false) };
-        if std::mem::replace(&mut history.markers[side.index()], Markers::START) == Markers::START {
-            return Ok(false);
-        }
-        state.take_ts(&self.watch);
-        Ok(true)
     }
 
     fn inbox_now(&self, query: &InboxQuery) -> Result<InboxPage, StoreError> {

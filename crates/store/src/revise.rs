@@ -50,15 +50,6 @@ pub(crate) fn apply(message: &Message, revise: &Revise, now: Ts) -> Result<Optio
     }
 }
 
-/// Whether a change is kept from one whom the peer blocks: it would reach the peer. What is taken back is not.
-pub(crate) fn reaches_the_peer(change: &Change) -> bool {
-    match change {
-        Change::Edit { .. } => true,
-        Change::React { remove, .. } => !remove,
-        Change::Unsend { .. } | Change::Erase { .. } => false,
-    }
-}
-
 /// The message once a user is erased; `None` where nothing of that user is in it.
 fn erase(message: &Message, of: Side, now: Ts) -> Option<Message> {
     let before = message.revision.as_deref();
@@ -80,6 +71,15 @@ fn erase(message: &Message, of: Side, now: Ts) -> Option<Message> {
     (revision.unsent, revision.edited_ts, revision.first_digest) = (true, None, None);
     revision.reactions.clear();
     Some(Message { text: "".into(), data: None, key: None, ..with(message, revision) })
+}
+
+/// Whether a change is kept from one whom the peer blocks: it would reach the peer. What is taken back is not.
+pub(crate) fn reaches_the_peer(change: &Change) -> bool {
+    match change {
+        Change::Edit { .. } => true,
+        Change::React { remove, .. } => !remove,
+        Change::Unsend { .. } | Change::Erase { .. } => false,
+    }
 }
 
 fn react(

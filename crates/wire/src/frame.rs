@@ -2,6 +2,7 @@ use crate::{
     auth::AuthRequest,
     block::{BlockRequest, BlocksRequest, EndSessionsRequest},
     encode::write_number,
+    erase::EraseRequest,
     fields::{Fields, missing},
     inbox::InboxRequest,
     mark::{MarkRequest, TypingRequest},
@@ -52,6 +53,8 @@ pub enum Op<'a> {
     Blocks(BlocksRequest<'a>),
     /// `end_sessions`
     EndSessions(EndSessionsRequest<'a>),
+    /// `erase`
+    Erase(EraseRequest<'a>),
     /// `auth`
     Auth(AuthRequest<'a>),
 }
@@ -104,12 +107,13 @@ impl<'a> Op<'a> {
             "unblock" => Self::Unblock(BlockRequest::parse_json(frame)?),
             "blocks" => Self::Blocks(BlocksRequest::parse_json(frame)?),
             "end_sessions" => Self::EndSessions(EndSessionsRequest::parse_json(frame)?),
+            "erase" => Self::Erase(EraseRequest::parse_json(frame)?),
             "auth" => Self::Auth(AuthRequest::parse_json(frame)?),
             _ => {
                 return Err(Invalid::new(
                     "op",
                     "op must be send, pull, chats, read, delivered, edit, unsend, react, typing, presence, block, unblock, blocks, \
-                     end_sessions or auth",
+                     end_sessions, erase or auth",
                 ));
             }
         })

@@ -12,6 +12,7 @@ mod block;
 pub mod close_code;
 mod data;
 mod encode;
+mod erase;
 mod event;
 mod feed;
 mod fields;
@@ -37,6 +38,7 @@ pub use block::{
     BlockReply, BlockRequest, BlocksRequest, EndSessionsRequest, encode_blocked, encode_blocks, encode_ended,
 };
 pub use encode::{encode_message, encode_page};
+pub use erase::{EraseReply, EraseRequest, encode_erased};
 pub use event::{
     MarkEvent, MessageEvent, PollReply, PresenceEvent, ReadyEvent, TypingEvent, WireEvent, encode_event,
     encode_poll, encode_ready, event_name,

@@ -6,6 +6,7 @@
 mod backup;
 mod check;
 mod clock;
+mod erase;
 mod export;
 mod keys;
 mod sessions;
@@ -117,6 +118,7 @@ async fn route(request: &Request<Incoming>, store: &Maintenance, app: &App) -> A
         (&Method::GET, "/keys") => keys::list(app).await,
         (&Method::POST, "/keys") => keys::create(request.uri().query().unwrap_or_default(), app).await,
         (&Method::POST, "/keys/revoke") => keys::revoke(request.uri().query().unwrap_or_default(), app).await,
+        (&Method::POST, "/erase") => erase::answer(request.uri().query().unwrap_or_default(), app).await,
         (&Method::POST, "/sessions/end") => sessions::end(request.uri().query().unwrap_or_default(), app),
         _ => text(StatusCode::NOT_FOUND, "there is no such verb"),
     }

@@ -12,6 +12,7 @@ mod check;
 mod clock;
 mod config;
 mod door;
+mod erase;
 mod export;
 mod file;
 mod health;

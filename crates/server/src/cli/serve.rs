@@ -229,6 +229,7 @@ fn store_options(settings: &Settings, descriptors: Descriptors) -> embedded::Opt
             max_age: (settings.retain_days > 0).then(|| Duration::from_hours(24 * settings.retain_days)),
             max_messages: (settings.retain_messages > 0).then_some(settings.retain_messages),
         },
+        memtable_max_bytes: settings.memtable_mib << 20,
         open_files_max: descriptors.store_files_max,
         wipe_after: Duration::from_secs(settings.wipe_after_s),
         ..embedded::Options::default()

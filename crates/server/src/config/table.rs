@@ -60,6 +60,7 @@ pub(crate) const SETTINGS: &[Setting] = &[
     of("chat_cache_mib", number(1, 1 << 20)),
     of("inbox_cache_mib", number(1, 1 << 20)),
     of("block_cache_mib", number(1, 1 << 20)),
+    of("memtable_mib", number(1, 1 << 10)),
     of("head_timeout_s", number(1, 3_600)),
     of("idle_timeout_s", number(1, 86_400)),
     of("body_timeout_s", number(1, 3_600)),

@@ -9,6 +9,7 @@ mod block;
 mod body;
 mod content;
 mod cors;
+mod erase;
 mod feed;
 mod gate;
 mod headers;
@@ -39,7 +40,7 @@ use crate::{
     ws,
 };
 use body::Inbound;
-use chinwag_model::{KeyId, MarkerKind, Ts, UserId, limits::REPLY_UNCOUNTED_MAX_BYTES};
+use chinwag_model::{Erased, KeyId, MarkerKind, Ts, UserId, limits::REPLY_UNCOUNTED_MAX_BYTES};
 use chinwag_peer::{Forwarding, Peer};
 use chinwag_store::{Store, StoreError};
 use chinwag_wire::ProblemCode;
@@ -177,6 +178,14 @@ impl App {
         let revoked = keys.revoke(id, self.shared.service.now()).await;
         self.shared.service.end_sessions_of_key(id);
         revoked
+    }
+
+    /// Erases a user, or counts what there is of one: see [`Service::erase_for_operator`].
+    ///
+    /// # Errors
+    /// Those of [`Service::erase_for_operator`].
+    pub async fn erase(&self, user: &UserId, only_count: bool) -> Result<Erased, StoreError> {
+        self.shared.service.erase_for_operator(user, only_count).await
     }
 
     /// Ends all sessions of a user; how many there were. For the operator, who is asked nothing.
@@ -330,6 +339,7 @@ impl App {
             ("/api/block", &Method::POST) => block::block(app, caller, head, body, true).await,
             ("/api/unblock", &Method::POST) => block::block(app, caller, head, body, false).await,
             ("/api/blocks", &Method::GET | &Method::HEAD) => block::blocks(app, caller, head, body).await,
+            ("/api/erase", &Method::POST) => erase::erase(app, caller, head, body).await,
             ("/api/sessions/end", &Method::POST) => block::end_sessions(app, caller, head, body).await,
             ("/api/ticket", &Method::POST) => identify::ticket(app, identity, body).await,
             ("/api/events", &Method::GET) => feed::events(app, identity, head, body, lifeline),
@@ -348,9 +358,8 @@ impl App {
     fn methods(&self, path: &str) -> Option<&'static str> {
         match path {
             "/api/send" | "/api/read" | "/api/delivered" | "/api/edit" | "/api/unsend" | "/api/react"
-            | "/api/typing" | "/api/block" | "/api/unblock" | "/api/sessions/end" | "/api/ticket" => {
-                Some("POST")
-            }
+            | "/api/typing" | "/api/block" | "/api/unblock" | "/api/sessions/end" | "/api/erase"
+            | "/api/ticket" => Some("POST"),
             "/api/pull" => Some("GET, HEAD, POST"),
             "/api/chats" | "/api/presence" | "/api/blocks" | "/openapi.json" | "/ping" | "/healthz"
             | "/readyz" => Some("GET, HEAD"),
@@ -423,6 +432,7 @@ fn changes(path: &str) -> bool {
             | "/api/react"
             | "/api/block"
             | "/api/unblock"
+            | "/api/erase"
     )
 }
 

@@ -79,11 +79,11 @@ pub struct Hub {
     tasks: OnceLock<[AbortHandle; 2]>,
     last_seen: LastSeen,
     leaving: AtomicBool,
+    /// Events that were put into an outbox, once for each.
+    delivered: AtomicU64,
     room: Arc<Room>,
     /// Held while it is looked which sessions take the most room.
     making_room: Mutex<()>,
-    /// Events that were put into an outbox, once for each.
-    delivered: AtomicU64,
 }
 
 impl Drop for Hub {
@@ -130,9 +130,9 @@ impl Hub {
             tasks: OnceLock::new(),
             last_seen: LastSeen::default(),
             leaving: AtomicBool::new(false),
+            delivered: AtomicU64::new(0),
             room: Arc::new(Room::new(options.outboxes_max_bytes, options.watches_max_users)),
             making_room: Mutex::default(),
-            delivered: AtomicU64::new(0),
         });
         bus.listen(hub.clone());
         let teller = tokio::spawn(presence::tell(Arc::downgrade(&hub), hub.news.clone()));
@@ -187,6 +187,11 @@ impl Hub {
             session.outbox().close(Close::Restart);
         }
         Ok(session)
+    }
+
+    /// Forgets when a user was last seen.
+    pub fn forget(&self, user: &UserId) {
+        self.last_seen.forget(user);
     }
 
     /// Ends all sessions of a user; how many there were.

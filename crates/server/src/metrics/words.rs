@@ -71,6 +71,8 @@ words! {
         Blocks = "blocks",
         /// End a user's sessions.
         EndSessions = "end_sessions",
+        /// Erase a user.
+        Erase = "erase",
         /// Get a ticket.
         Ticket = "ticket",
         /// Renew a session's token.
@@ -124,6 +126,7 @@ impl Verb {
             "/api/unblock" => Self::Unblock,
             "/api/blocks" => Self::Blocks,
             "/api/sessions/end" => Self::EndSessions,
+            "/api/erase" => Self::Erase,
             "/api/ticket" => Self::Ticket,
             "/api/ws" => Self::WebSocket,
             "/api/events" => Self::Events,
@@ -152,6 +155,7 @@ impl Verb {
             Op::Unblock(_) => Self::Unblock,
             Op::Blocks(_) => Self::Blocks,
             Op::EndSessions(_) => Self::EndSessions,
+            Op::Erase(_) => Self::Erase,
             Op::Auth(_) => Self::Auth,
         }
     }

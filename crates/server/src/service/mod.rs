@@ -6,12 +6,14 @@
 
 mod access;
 mod audit;
+mod erase;
 mod error;
 mod feed;
 mod verbs;
 
 pub use access::{Act, Denied, permit};
 pub use audit::{Asked, Auditor};
+pub use erase::erase;
 pub use error::ServiceError;
 pub use feed::{Feed, Subscribe};
 

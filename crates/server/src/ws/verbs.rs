@@ -10,7 +10,8 @@ use bytes::Bytes;
 use chinwag_model::{Caller, MarkerKind, Revise, Spelling};
 use chinwag_wire::{
     BlockRequest, MarkRequest, Op, ProblemCode, UpFrame, encode_auth, encode_blocked, encode_blocks,
-    encode_ended, encode_inbox, encode_marked, encode_message, encode_page, encode_presence, encode_reply,
+    encode_ended, encode_erased, encode_inbox, encode_marked, encode_message, encode_page, encode_presence,
+    encode_reply,
 };
 use futures_util::FutureExt;
 use std::{
@@ -117,6 +118,10 @@ impl Verbs {
             Op::EndSessions(request) => {
                 Done::ok(encode_ended(self.service.end_sessions(caller, &request.into_user()?)?))
             }
+            Op::Erase(request) => {
+                let (user, only_count) = request.into_user()?;
+                Done::ok(encode_erased(&user, &self.service.erase(caller, &user, only_count).await?))
+            }
             Op::Auth(request) => self.renew(caller, &request.token).await?,
         })
     }
@@ -174,5 +179,6 @@ fn changes(op: &Op<'_>) -> bool {
             | Op::React(_)
             | Op::Block(_)
             | Op::Unblock(_)
+            | Op::Erase(_)
     )
 }

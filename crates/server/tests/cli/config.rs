@@ -6,7 +6,7 @@ use std::{fs, path::Path};
 use tempfile::tempdir;
 
 /// Each number's key, least and most.
-const NUMBERS: [(&str, u64, u64); 13] = [
+const NUMBERS: [(&str, u64, u64); 14] = [
     ("disk_reserve_mib", 0, 17_179_869_184),
     ("text_max_bytes", 1, 20_480),
     ("connections_max", 1, 1_000_000),
@@ -15,6 +15,7 @@ const NUMBERS: [(&str, u64, u64); 13] = [
     ("queue_max_mib", 1, 1_048_576),
     ("chat_cache_mib", 1, 1_048_576),
     ("block_cache_mib", 1, 1_048_576),
+    ("memtable_mib", 1, 1_024),
     ("head_timeout_s", 1, 3_600),
     ("idle_timeout_s", 1, 86_400),
     ("body_timeout_s", 1, 3_600),

@@ -8,6 +8,7 @@ mod bench;
 mod chat;
 mod client;
 mod config;
+mod erase;
 mod formats;
 mod help;
 mod history;

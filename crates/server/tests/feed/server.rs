@@ -4,6 +4,7 @@ use crate::watch::within;
 use chinwag::{
     http::{self, App},
     hub,
+    identity::Door,
     lifecycle::{self, RunError, Shutdown, Trigger},
     service::Service,
 };
@@ -22,6 +23,7 @@ use tokio::{net::TcpListener, task::JoinHandle};
 pub(crate) struct Setup {
     pub(crate) store: Arc<dyn Store>,
     pub(crate) hub: hub::Options,
+    pub(crate) door: Door,
     clock: Arc<dyn Clock>,
 }
 
@@ -40,7 +42,7 @@ impl Setup {
             outboxes_max_bytes: 256 << 20,
             watches_max_users: 1_000_000,
         };
-        Self { store, hub, clock }
+        Self { store, hub, door: Door::OPEN, clock }
     }
 
     /// On the embedded store in a directory.
@@ -56,8 +58,9 @@ impl Setup {
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
         let address = listener.local_addr().expect("an address");
         let service = Service::new(self.store, Arc::new(LocalBus::default()), self.clock, self.hub);
-        let app = App::new(
+        let app = App::guarded(
             service,
+            self.door,
             http::Options {
                 text_max_bytes: TEXT_DEFAULT_MAX_BYTES,
                 revise_window: std::time::Duration::from_hours(1),

@@ -96,8 +96,8 @@ impl Done {
             What::Replayed(message) => done(message, true),
             What::Marked { stands, .. } => Outcome::Marked(stands),
             What::Revised { message, .. } => Outcome::Revised(message),
-            What::Blocked { stands, .. } => Outcome::Blocked(stands),
             What::Forgotten { .. } => Outcome::Forgotten(true),
+            What::Blocked { stands, .. } => Outcome::Blocked(stands),
         }));
     }
 }

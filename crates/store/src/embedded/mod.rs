@@ -173,7 +173,7 @@ impl EmbeddedStore {
                     Err(StoreError::KeyReused)
                 }
             }
-            Outcome::Marked(_) | Outcome::Revised(_) | Outcome::Forgotten(_) | Outcome::Blocked(_) => {
+            Outcome::Marked(_) | Outcome::Revised(_) | Outcome::Blocked(_) | Outcome::Forgotten(_) => {
                 unreachable!("a send is answered as one")
             }
         }

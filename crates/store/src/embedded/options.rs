@@ -18,6 +18,8 @@ pub struct Options {
     pub block_cache_bytes: u64,
     /// How long history is kept.
     pub retention: Retention,
+    /// Bytes of rows in memory at which a table is written out; up to five times as many are held while the disk lags.
+    pub memtable_max_bytes: u64,
     /// Most files of the engine that are kept open to be read again; it opens more for a while where it rewrites them.
     pub open_files_max: usize,
     /// Within this, a text that was unsent or edited away is to be gone from the disk.
@@ -36,6 +38,7 @@ impl Default for Options {
             inbox_cache_bytes: 64 << 20,
             block_cache_bytes: 64 << 20,
             retention: Retention::default(),
+            memtable_max_bytes: 32 << 20,
             open_files_max: 512,
             wipe_after: chinwag_model::limits::WIPE_AFTER,
             commit_max: chinwag_model::limits::COMMIT_MAX,

@@ -41,6 +41,8 @@ pub(super) enum Order {
         /// How many messages of the peer stand up to there, where the mark is read and goes beyond where it stood.
         peers: u64,
     },
+    Revise(Revising),
+    Forget(Forgetting),
     Block {
         block: Block,
         /// Whether the user blocks as many as are allowed.
@@ -48,8 +50,6 @@ pub(super) enum Order {
         /// So that no other block of the user is on its way meanwhile.
         turn: OwnedMutexGuard<()>,
     },
-    Revise(Revising),
-    Forget(Forgetting),
 }
 
 /// A message is to be revised.
@@ -78,9 +78,9 @@ pub(super) enum Outcome {
     Done(Appended),
     Marked(Marked),
     Revised(Arc<Message>),
-    Blocked(Blocked),
     /// Whether there was anything to forget.
     Forgotten(bool),
+    Blocked(Blocked),
     /// The key stored this message once, and it is no longer in memory: compare them yourself.
     Compare(Seq, Draft),
 }

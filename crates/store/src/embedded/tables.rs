@@ -10,8 +10,6 @@ use fjall::{
 };
 use std::{ops::RangeBounds, path::Path, sync::Arc};
 
-/// Size at which a table in memory is written out, in bytes.
-const MEMTABLE_MAX_BYTES: u64 = 32 << 20;
 /// Bytes of journals on disk at which the tables that hold on to the oldest are written out.
 const JOURNALS_MAX_BYTES: u64 = 256 << 20;
 
@@ -136,9 +134,9 @@ impl View {
         self.snapshot.get(&self.tables.inbox, key)
     }
 
-    /// Whether a row of the revisions is there.
-    pub(super) fn has_revised_row(&self, key: &[u8]) -> fjall::Result<bool> {
-        self.snapshot.contains_key(&self.tables.revised, key)
+    /// One row of the revisions.
+    pub(super) fn revised_row(&self, key: &[u8]) -> fjall::Result<Option<UserValue>> {
+        self.snapshot.get(&self.tables.revised, key)
     }
 
     /// The rows of the revisions.
@@ -184,6 +182,7 @@ impl Tables {
                 .max_cached_files(Some(options.open_files_max))
                 .worker_threads(2)
                 .open()?;
+            let table = || table(options.memtable_max_bytes);
             let messages = db.keyspace("messages", || table().filter_policy(FilterPolicy::disabled()))?;
             let changes = db.keyspace("changes", || table().filter_policy(FilterPolicy::disabled()))?;
             // With filters: nearly every chat that becomes hot is asked for its markers, and few have any.
@@ -284,9 +283,9 @@ impl Tables {
     }
 }
 
-fn table() -> KeyspaceCreateOptions {
+fn table(memtable_max_bytes: u64) -> KeyspaceCreateOptions {
     KeyspaceCreateOptions::default()
-        .max_memtable_size(MEMTABLE_MAX_BYTES)
+        .max_memtable_size(memtable_max_bytes)
         .data_block_compression_policy(CompressionPolicy::disabled())
 }
 

@@ -19,8 +19,8 @@ enum Step {
     Burst { chat: usize, count: usize },
     Mark { chat: usize, user: bool, read: bool, seq: u64 },
     Revise { chat: usize, user: bool, back: u64, change: u8 },
-    Block { chat: usize, user: bool, on: bool },
     Erase { chat: usize, user: bool },
+    Block { chat: usize, user: bool, on: bool },
     Inbox { user: usize, back: Option<usize>, limit: usize, chat: Option<usize> },
     CatchUp { user: usize, back: Option<usize> },
     Pass { seconds: u64 },
@@ -128,17 +128,6 @@ async fn compare(backend: &Embedded, keep: usize, steps: &[Step]) -> TestCaseRes
                 let revise = revise(name, users[usize::from(user)], seq, change);
                 prop_assert_eq!(store.revise(revise.clone()).await, model.revise(revise).await);
             }
-            Step::Block { chat, user: second, on } => {
-                let users = CHATS[chat].1;
-                let (name, peer) = (users[usize::from(second)], users[usize::from(!second)]);
-                let asked = block(name, peer, on);
-                prop_assert_eq!(store.block(asked.clone()).await, model.block(asked).await);
-                let listed = blocks(name, None, 2);
-                prop_assert_eq!(store.blocks(listed.clone()).await, model.blocks(listed).await);
-                let others = || USERS.map(user).to_vec();
-                let of = user(name);
-                prop_assert_eq!(store.silent(of.clone(), others()).await, model.silent(of, others()).await);
-            }
             Step::Erase { chat, user } => {
                 let (name, users) = CHATS[chat];
                 let user = users[usize::from(user)];
@@ -150,6 +139,17 @@ async fn compare(backend: &Embedded, keep: usize, steps: &[Step]) -> TestCaseRes
                 let (chat, _) = Chat::parse(name).expect("a chat");
                 let side = chat.side_of(user).expect("a member");
                 prop_assert_eq!(store.forget(chat.clone(), side).await, model.forget(chat, side).await);
+            }
+            Step::Block { chat, user: second, on } => {
+                let users = CHATS[chat].1;
+                let (name, peer) = (users[usize::from(second)], users[usize::from(!second)]);
+                let asked = block(name, peer, on);
+                prop_assert_eq!(store.block(asked.clone()).await, model.block(asked).await);
+                let listed = blocks(name, None, 2);
+                prop_assert_eq!(store.blocks(listed.clone()).await, model.blocks(listed).await);
+                let others = || USERS.map(user).to_vec();
+                let of = user(name);
+                prop_assert_eq!(store.silent(of.clone(), others()).await, model.silent(of, others()).await);
             }
             Step::Inbox { user, back, limit, chat } => {
                 let name = USERS[user];

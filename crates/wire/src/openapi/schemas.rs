@@ -163,6 +163,10 @@ fn requests() -> Value {
             ("peer", described("User", "Whom; another than the user.")),
         ]),
         "EndSessions": object(&[("user", described("User", "Whose."))]),
+        "Erase": object(&[
+            ("user", described("User", "Who is erased.")),
+            ("dry_run?", json!({"type": "boolean", "description": "Only count."})),
+        ]),
         "Typing": object(&[("chat", reference("Chat")), ("user", described("User", "Who writes."))]),
     })
 }
@@ -223,6 +227,14 @@ fn replies() -> Value {
             })),
             ("has_more?", json!({"const": true})),
             ("next_cursor?", described("User", "The cursor of the next page.")),
+        ]),
+        "Erased": object(&[
+            ("user", reference("User")),
+            ("messages", natural("Messages that were unsent.")),
+            ("reactions", natural("Reactions that went.")),
+            ("markers", natural("Chats in which the user's markers were forgotten.")),
+            ("blocks", natural("Blocks that ended.")),
+            ("done", json!({"type": "boolean", "description": "Whether nothing is left."})),
         ]),
         "Ended": object(&[("ended", natural("How many sessions there were."))]),
         "PresenceState": object(&[

@@ -268,6 +268,17 @@ pub(super) const OPERATIONS: &[Operation] = &[
         ..BLANK
     },
     Operation {
+        path: "/api/erase",
+        id: "erase",
+        tag: "identity",
+        summary: "Erase a user",
+        description: "For a key of scope `admin`. A request makes at most 1,000 changes: ask again until `done`.",
+        body: Some("Erase"),
+        reply: Reply::Json("Erased", "What it changed, or would."),
+        codes: KEEPS,
+        ..BLANK
+    },
+    Operation {
         path: "/api/sessions/end",
         id: "endSessions",
         tag: "identity",

@@ -29,6 +29,7 @@ fn every_verb_comes_up() {
                 format!("{} blocks {} {:?} {:?}", frame.id, blocks.user, blocks.limit, blocks.cursor)
             }
             Op::EndSessions(end) => format!("{} end_sessions {}", frame.id, end.user),
+            Op::Erase(erase) => format!("{} erase {} {:?}", frame.id, erase.user, erase.dry_run),
             Op::Auth(auth) => format!("{} auth {} {auth:?}", frame.id, auth.token),
         }
     };
@@ -50,6 +51,7 @@ fn every_verb_comes_up() {
         (r#"{"id":5,"op":"unblock","user":"a","peer":"b"}"#, "5 unblock a b"),
         (r#"{"id":5,"op":"blocks","user":"a","cursor":"b"}"#, "5 blocks a None Some(\"b\")"),
         (r#"{"id":5,"op":"end_sessions","user":"a"}"#, "5 end_sessions a"),
+        (r#"{"id":5,"op":"erase","user":"a","dry_run":true}"#, "5 erase a Some(true)"),
         (r#"{"id":6,"op":"auth","token":"t.o.k"}"#, "6 auth t.o.k AuthRequest"),
         (
             r#"{"id":9007199254740991,"\u006fp":"pr\u0065sence","user":["a","b"]}"#,

@@ -1,6 +1,7 @@
 //! Who may do what, and how long: a guarded server through its front door.
 
 mod audit;
+mod erase;
 mod expiry;
 mod keys;
 mod table;

@@ -28,7 +28,7 @@ enum Needs {
 }
 
 /// Every verb of HTTP, about `apple` and the chat `apple:banana`.
-const VERBS: [(&str, &str, Needs); 19] = [
+const VERBS: [(&str, &str, Needs); 20] = [
     ("POST /api/send", r#"{"chat":"apple:banana","text":"x","sender":"apple"}"#, Needs::Self_),
     ("GET /api/pull?chat=apple:banana", "", Needs::Member),
     ("POST /api/pull", r#"{"chat":"banana:apple"}"#, Needs::Member),
@@ -47,11 +47,12 @@ const VERBS: [(&str, &str, Needs); 19] = [
     ("POST /api/unblock", r#"{"user":"apple","peer":"zebra"}"#, Needs::Self_),
     ("GET /api/blocks?user=apple", "", Needs::Own),
     ("POST /api/sessions/end", r#"{"user":"zebra"}"#, Needs::Admin),
+    ("POST /api/erase", r#"{"user":"zebra"}"#, Needs::Admin),
     ("POST /api/react", r#"{"chat":"apple:banana","seq":1,"user":"apple","emoji":"👍"}"#, Needs::Self_),
 ];
 
 /// Every verb of a WebSocket, likewise.
-const OPS: [(&str, Needs); 14] = [
+const OPS: [(&str, Needs); 15] = [
     (r#"{"id":1,"op":"send","chat":"apple:banana","text":"x","sender":"apple"}"#, Needs::Self_),
     (r#"{"id":1,"op":"pull","chat":"apple:banana"}"#, Needs::Member),
     (r#"{"id":1,"op":"chats","user":"apple"}"#, Needs::Own),
@@ -65,6 +66,7 @@ const OPS: [(&str, Needs); 14] = [
     (r#"{"id":1,"op":"unblock","user":"apple","peer":"zebra"}"#, Needs::Self_),
     (r#"{"id":1,"op":"blocks","user":"apple"}"#, Needs::Own),
     (r#"{"id":1,"op":"end_sessions","user":"zebra"}"#, Needs::Admin),
+    (r#"{"id":1,"op":"erase","user":"zebra"}"#, Needs::Admin),
     (r#"{"id":1,"op":"react","chat":"apple:banana","seq":1,"user":"apple","emoji":"👍"}"#, Needs::Self_),
 ];
 
