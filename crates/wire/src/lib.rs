@@ -33,7 +33,7 @@ pub use archive::{
     ArchiveBlock, ArchiveHead, ArchiveLine, ArchiveMarkers, ArchiveMessage, TableRow, encode_archive_block,
     encode_archive_end, encode_archive_head, encode_archive_markers, encode_archive_message,
 };
-pub use auth::{AuthRequest, TicketReply, encode_auth, encode_ticket};
+pub use auth::{AuthRequest, TicketReply, encode_about, encode_auth, encode_ticket};
 pub use block::{
     BlockReply, BlockRequest, BlocksRequest, EndSessionsRequest, encode_blocked, encode_blocks, encode_ended,
 };

@@ -15,7 +15,8 @@ const ALWAYS: [(HeaderName, HeaderValue); 4] = [
     (CONTENT_SECURITY_POLICY, HeaderValue::from_static("default-src 'none'; frame-ancestors 'none'")),
 ];
 
-/// Adds what every reply carries. The reply after which a connection is a WebSocket is none that a browser shows or keeps.
+/// Adds what every reply carries that does not say it otherwise, as the files of the page do. The reply after which a
+/// connection is a WebSocket is none that a browser shows or keeps.
 ///
 /// `transport_security`: what [`transport_security`] made, where the reply goes through TLS.
 pub(super) fn secure(reply: &mut Reply, transport_security: Option<&HeaderValue>) {
@@ -23,7 +24,7 @@ pub(super) fn secure(reply: &mut Reply, transport_security: Option<&HeaderValue>
         return;
     }
     for (name, value) in ALWAYS {
-        reply.headers_mut().insert(name, value);
+        reply.headers_mut().entry(name).or_insert(value);
     }
     if let Some(value) = transport_security {
         reply.headers_mut().insert(STRICT_TRANSPORT_SECURITY, value.clone());

@@ -134,11 +134,16 @@ pub(super) async fn serve(
     })
     .await;
     let (on_upgrade, session) = upgrade.lock().take()?;
-    // Where the handshake's reply has left, the connection is at hand; else there is none.
+    let (stream, read_ahead) = left(on_upgrade)?;
+    Some(Takeover { session, stream, read_ahead, write_timeout: options.write_timeout, stop })
+}
+
+/// The connection that has left HTTP, and what was read of it. Where the handshake's reply has left, it is at hand; else there
+/// is none.
+fn left(on_upgrade: OnUpgrade) -> Option<(Stream, Bytes)> {
     let upgraded = on_upgrade.now_or_never()?.ok()?;
     let parts = upgraded.downcast::<TokioIo<Socket>>().expect("it was made of nothing else");
-    let (stream, read_ahead) = (parts.io.into_inner().into_stream(), parts.read_buf);
-    Some(Takeover { session, stream, read_ahead, write_timeout: options.write_timeout, stop })
+    Some((parts.io.into_inner().into_stream(), parts.read_buf))
 }
 
 fn kind_of(reply: &Reply) -> Ready {

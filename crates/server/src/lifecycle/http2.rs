@@ -63,21 +63,7 @@ pub(super) async fn serve(
         async move { Ok::<_, Infallible>(answer(&app, request, peer, open).await) }
     });
     let io = TokioIo::new(Socket::new(stream, pulse.clone()));
-    let unread = u32::try_from(READ_MAX_BYTES).expect("it is small");
-    let mut connection = pin!(
-        http2::Builder::new(Tasks { write_timeout: options.write_timeout })
-            .timer(TokioTimer::new())
-            .max_concurrent_streams(STREAMS_MAX)
-            .max_header_list_size(unread)
-            .initial_stream_window_size(unread)
-            .initial_connection_window_size(unread)
-            .max_send_buf_size(STREAM_UNSENT_MAX_BYTES)
-            .max_pending_accept_reset_streams(EARLY_RESETS_MAX)
-            .max_local_error_reset_streams(FAULTS_MAX)
-            .keep_alive_interval(options.ping_interval)
-            .keep_alive_timeout(options.write_timeout)
-            .serve_connection(io, service)
-    );
+    let mut connection = pin!(bounded(&options).serve_connection(io, service));
     let (mut drain, mut now) = (stop.clone(), stop);
     let mut drained = pin!(reached(&mut drain, Stop::Drain));
     let mut stopped = pin!(reached(&mut now, Stop::Now));
@@ -116,6 +102,24 @@ pub(super) async fn serve(
         }
     })
     .await;
+}
+
+/// What the protocol alone may take.
+fn bounded(options: &Options) -> http2::Builder<Tasks> {
+    let unread = u32::try_from(READ_MAX_BYTES).expect("it is small");
+    let mut builder = http2::Builder::new(Tasks { write_timeout: options.write_timeout });
+    builder
+        .timer(TokioTimer::new())
+        .max_concurrent_streams(STREAMS_MAX)
+        .max_header_list_size(unread)
+        .initial_stream_window_size(unread)
+        .initial_connection_window_size(unread)
+        .max_send_buf_size(STREAM_UNSENT_MAX_BYTES)
+        .max_pending_accept_reset_streams(EARLY_RESETS_MAX)
+        .max_local_error_reset_streams(FAULTS_MAX)
+        .keep_alive_interval(options.ping_interval)
+        .keep_alive_timeout(options.write_timeout);
+    builder
 }
 
 /// The reply to one request, as HTTP/2 has it: its headers speak of no connection.

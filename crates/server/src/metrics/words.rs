@@ -87,6 +87,8 @@ words! {
         Probe = "probe",
         /// Ask for the description of the API.
         OpenApi = "openapi",
+        /// Get the page for people, or what it is made of.
+        Page = "page",
         /// Ask, as a browser does, what a page may do.
         Preflight = "preflight",
         /// Measure the server.
@@ -133,6 +135,8 @@ impl Verb {
             "/api/poll" => Self::Poll,
             "/ping" | "/healthz" | "/readyz" => Self::Probe,
             "/openapi.json" => Self::OpenApi,
+            "/" | "/about" => Self::Page,
+            path if path.starts_with("/page/") || path.starts_with("/client/") => Self::Page,
             path if path.starts_with("/bench/") => Self::Bench,
             _ => Self::Other,
         }

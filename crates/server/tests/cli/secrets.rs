@@ -7,6 +7,7 @@ use crate::{
 use rustix::process::Signal;
 use std::{
     fs,
+    path::Path,
     process::{Command, Stdio},
 };
 use tempfile::tempdir;
@@ -19,6 +20,22 @@ fn holds(text: &str, secret: &str) -> bool {
     text.contains(secret) || lines.clone().any(|line| text.contains(line))
 }
 
+/// A command whose settings name every secret.
+fn with_secrets(directory: &Path, args: &[&str]) -> Command {
+    let mut command = chinwag(directory, []);
+    command.args(args).stdin(Stdio::null());
+    for (name, value) in [
+        ("CHINWAG_AUTH", "token"),
+        ("CHINWAG_AUTH_SECRET_FILE", "secret"),
+        ("CHINWAG_TLS_CERT_FILE", "cert.pem"),
+        ("CHINWAG_TLS_KEY_FILE", "key.pem"),
+        ("CHINWAG_CA_FILE", "ca.pem"),
+    ] {
+        command.env(name, value);
+    }
+    command
+}
+
 #[test]
 fn no_secret_is_shown_or_logged() {
     let (authority, dir) = (Authority::new(), tempdir().expect("a directory"));
@@ -28,20 +45,7 @@ fn no_secret_is_shown_or_logged() {
     write("cert.pem", &signed.certificate);
     write("key.pem", &signed.key);
     write("ca.pem", &authority.pem());
-    let at = |args: &[&str]| {
-        let mut command = chinwag(dir.path(), []);
-        command.args(args).stdin(Stdio::null());
-        for (name, value) in [
-            ("CHINWAG_AUTH", "token"),
-            ("CHINWAG_AUTH_SECRET_FILE", "secret"),
-            ("CHINWAG_TLS_CERT_FILE", "cert.pem"),
-            ("CHINWAG_TLS_KEY_FILE", "key.pem"),
-            ("CHINWAG_CA_FILE", "ca.pem"),
-        ] {
-            command.env(name, value);
-        }
-        command
-    };
+    let at = |args: &[&str]| with_secrets(dir.path(), args);
     let mut said = String::new();
     for args in [&["config"][..], &["config", "--json"], &["config", "--default"]] {
         let shown = run(&mut at(args)).expect(0);

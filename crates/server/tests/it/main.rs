@@ -19,6 +19,7 @@ mod headers;
 mod http2;
 mod metrics;
 mod openapi;
+mod page;
 mod poll;
 mod proxies;
 mod pull;

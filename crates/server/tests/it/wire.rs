@@ -60,7 +60,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
     /// The reply to a request other than HEAD.
     pub(crate) async fn reply(&mut self) -> Reply {
         let mut reply = self.head().await;
-        if reply.status == 204 {
+        if matches!(reply.status, 204 | 304) {
             assert_eq!(reply.header("content-length"), None);
             return reply;
         }
