@@ -14,6 +14,7 @@ use crate::{
     scrape,
     service::Service,
     telemetry,
+    trace::Tracer,
 };
 use chinwag_bus::LocalBus;
 use chinwag_model::{
@@ -73,6 +74,7 @@ pub(super) async fn run(flags: &Flags) -> Result<(), CliError> {
     let audit = open_audit(&settings, &clock, &service)?;
     let app = App::guarded(service, door, http_options(&settings));
     app.audit_to(audit.clone());
+    let tracer = start_tracer(&settings, &app, clock)?;
     match admin::bind(&settings.data) {
         Ok(listener) => {
             drop(tokio::spawn(admin::serve(listener, maintenance, app.clone(), shutdown.clone())));
@@ -100,6 +102,9 @@ pub(super) async fn run(flags: &Flags) -> Result<(), CliError> {
     match lifecycle::run(entrance, lifecycle_options(&settings, descriptors), app, shutdown).await {
         Ok(()) => {
             audit.flush();
+            if let Some(tracer) = tracer {
+                tracer.flush().await;
+            }
             tracing::info!("ended in order");
             Ok(())
         }
@@ -118,6 +123,18 @@ fn open_audit(settings: &Settings, clock: &Arc<SystemClock>, service: &Service) 
     Audit::open(path, clock.clone(), service.metrics().clone()).map_err(|error| {
         CliError::Usage(format!("audit_log: {} can't be opened to be written to: {error}", path.display()))
     })
+}
+
+/// What traces requests, if the settings name a collector.
+fn start_tracer(settings: &Settings, app: &App, clock: Arc<SystemClock>) -> Result<Option<Tracer>, CliError> {
+    let Some(endpoint) = &settings.otlp_endpoint else { return Ok(None) };
+    if !["http://", "https://"].iter().any(|scheme| endpoint.starts_with(scheme)) {
+        let why = "must be a URL that begins with http:// or https://, such as http://127.0.0.1:4318";
+        return Err(CliError::Usage(format!("otlp_endpoint: {endpoint:?} {why}")));
+    }
+    let tracer = Tracer::start(endpoint, settings.trace_one_in, clock, app.metrics().clone());
+    app.trace_to(tracer.clone());
+    Ok(Some(tracer))
 }
 
 /// Tells metrics to whoever asks for them at this address.

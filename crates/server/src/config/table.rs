@@ -50,6 +50,8 @@ pub(crate) const SETTINGS: &[Setting] = &[
     of("metrics_listen", Kind::AddressOrNone),
     of("metrics_open", Kind::Switch),
     of("audit_log", Kind::Words),
+    of("otlp_endpoint", Kind::Words),
+    of("trace_one_in", number(1, 1_000_000_000)),
     of("connections_max", number(1, 1_000_000)),
     of("peer_connections_max", number(0, 1_000_000)),
     of("sessions_per_user_max", number(1, 10_000)),

@@ -38,8 +38,9 @@ use crate::{
     identity::{ApiKeys, Door},
     metrics::{Face, Machine, Metrics, Snapshot, Verb},
     rates::{self, Class, Rates, Standing},
-    request::Ids,
+    request::{Ids, Request as Served},
     service::Service,
+    trace::{self, Tracer},
     ws,
 };
 use body::Inbound;
@@ -212,6 +213,11 @@ impl App {
         let _first_stays = self.shared.audit.set(audit);
     }
 
+    /// Names who traces requests. To be called once, before the first request.
+    pub fn trace_to(&self, tracer: Tracer) {
+        self.shared.service.traced_by(tracer);
+    }
+
     /// The audit log; `None` where there is none.
     pub fn audit(&self) -> Option<&Audit> {
         self.shared.audit.get()
@@ -251,7 +257,8 @@ impl App {
     pub async fn handle(&self, request: Request<Incoming>, lifeline: &Lifeline, connection: Peer) -> Reply {
         let (head, body) = request.into_parts();
         let peer = peer::find(&self.shared.options.forwarding, connection, &head.headers);
-        let request = self.shared.ids.begin(&head.headers, peer);
+        let mut request = self.shared.ids.begin(&head.headers, peer);
+        request.span = self.shared.service.tracer().and_then(|tracer| tracer.choose(request.parent));
         let mut reply = request.scope(self.serve(&head, body, lifeline, peer)).await;
         headers::name(&mut reply, request.id);
         reply
@@ -266,11 +273,18 @@ impl App {
         let answering = self.answer(head, &mut body, lifeline, &mut standing);
         let answered = AssertUnwindSafe(answering).catch_unwind().await;
         let answered = answered.unwrap_or_else(|panic| Err(after_panic(head, &*panic)));
+        let mut code = None;
         let mut reply = answered.unwrap_or_else(|refusal| {
+            code = Some(refusal.code());
             self.metrics().error(refusal.code());
             refusal.into_reply()
         });
-        self.metrics().served(Face::Http, verb_of(head), start.elapsed());
+        let (face, verb, took) = (Face::Http, verb_of(head), start.elapsed());
+        self.metrics().served(face, verb, took);
+        if let (Some(tracer), Some(request)) = (self.shared.service.tracer(), Served::current()) {
+            let status = reply.status().as_u16();
+            tracer.served(&request, trace::Served { face, verb, status, code }, took);
+        }
         if !body.is_over(head) {
             reply.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
         }

@@ -104,6 +104,34 @@ async fn each_change_of_a_key_leaves_its_line_on_both_faces() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn blocks_and_the_end_of_sessions_leave_theirs() {
+    let audited = Audited::start().await;
+    let key = audited.guarded.key(Scope::Admin).await;
+    for (path, body) in [
+        ("block", r#"{"user":"apple","peer":"banana"}"#),
+        ("unblock", r#"{"user":"apple","peer":"banana"}"#),
+        ("sessions/end", r#"{"user":"apple"}"#),
+    ] {
+        let asked = request(&format!("POST /api/{path}"), &[JSON, &bearer(&key)], body);
+        audited.guarded.server.ask(asked).await.ok();
+    }
+    let told = audited.lines(&audited.path());
+    let of = |line: &Value| {
+        (line["verb"].clone(), line["user"].clone(), line["chat"].clone(), line["outcome"].clone())
+    };
+    let line = |verb: &str, chat: Value| (json!(verb), json!("apple"), chat, json!("ok"));
+    assert_eq!(
+        told.iter().map(of).collect::<Vec<_>>(),
+        [
+            line("block", json!("apple:banana")),
+            line("unblock", json!("apple:banana")),
+            line("end_sessions", Value::Null),
+        ]
+    );
+    audited.guarded.server.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn what_is_refused_is_told_and_what_users_do_and_what_is_read_is_not() {
     let audited = Audited::start().await;
     let server = &audited.guarded.server;
