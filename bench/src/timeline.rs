@@ -10,6 +10,9 @@ const RIGHT: f64 = 80.0;
 const BOTTOM: f64 = 40.0;
 const TOP: f64 = 20.0;
 
+/// A line: its name, its colour, its value of a second, and the most on its axis.
+type Line = (&'static str, &'static str, fn(&Second) -> f64, f64);
+
 /// Draws it: requests a second against the left axis, the latency against the right one.
 pub(crate) fn draw(out: &mut String, seconds: &[Second]) {
     let most = |value: fn(&Second) -> f64| seconds.iter().map(value).fold(1.0, f64::max);
@@ -44,7 +47,7 @@ pub(crate) fn draw(out: &mut String, seconds: &[Second]) {
             HEIGHT - BOTTOM + 18.0
         );
     }
-    let lines: [(&str, &str, fn(&Second) -> f64, f64); 4] = [
+    let lines: [Line; 4] = [
         ("offered", "#999", |one| one.offered_per_s, rate_most),
         ("answered well", "#0b6e4f", |one| one.good_per_s, rate_most),
         ("refused", "#c1440e", |one| one.refused_per_s, rate_most),

@@ -1,7 +1,7 @@
 //! Whether what is on its way waits too long, and how much may be on its way then.
 //!
 //! A queue that stays long serves nobody better than a short one: all of it only waits. So what is told apart is not how
-//! long the queue is, but whether the *shortest* wait of a whole interval was too long (as CoDel has it): then it is no
+//! long the queue is, but whether the *shortest* wait of a whole interval was too long (as `CoDel` has it): then it is no
 //! burst. How much may be on its way is then what goes through in the time that one may wait (Little's law), and grows again
 //! step by step once some wait is short. How long one may wait follows how long a commit takes: on a slow disk all wait.
 
