@@ -53,6 +53,14 @@ pub fn encode_ticket(ticket: &str, until: Option<Ts>) -> Vec<u8> {
     out
 }
 
+/// What a server tells of itself to whoever asks: who may use it, its longest text in bytes, and for how many seconds a
+/// message may be revised.
+pub fn encode_about(is_open: bool, text_max_bytes: usize, revise_window_s: u64) -> Vec<u8> {
+    let auth = if is_open { "open" } else { "token" };
+    format!(r#"{{"auth":"{auth}","text_max_bytes":{text_max_bytes},"revise_window_s":{revise_window_s}}}"#)
+        .into_bytes()
+}
+
 /// The reply to a request for a ticket, for those who read one.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 pub struct TicketReply<'a> {

@@ -31,7 +31,7 @@ pub use archive::{
     ArchiveHead, ArchiveLine, ArchiveMarkers, ArchiveMessage, TableRow, encode_archive_end,
     encode_archive_head, encode_archive_markers, encode_archive_message,
 };
-pub use auth::{AuthRequest, TicketReply, encode_auth, encode_ticket};
+pub use auth::{AuthRequest, TicketReply, encode_about, encode_auth, encode_ticket};
 pub use encode::{encode_message, encode_page};
 pub use event::{
     MarkEvent, MessageEvent, PollReply, PresenceEvent, ReadyEvent, TypingEvent, WireEvent, encode_event,

@@ -13,13 +13,13 @@ const ALWAYS: [(HeaderName, HeaderValue); 4] = [
     (CONTENT_SECURITY_POLICY, HeaderValue::from_static("default-src 'none'; frame-ancestors 'none'")),
 ];
 
-/// Adds what every reply carries. The reply after which a connection is a WebSocket is none that a browser shows or keeps.
+/// Adds what every reply carries that does not say it otherwise, as the files of the page do. The reply after which a connection is a WebSocket is none that a browser shows or keeps.
 pub(super) fn secure(reply: &mut Reply) {
     if matches!(reply.body(), Content::WebSocket(_)) {
         return;
     }
     for (name, value) in ALWAYS {
-        reply.headers_mut().insert(name, value);
+        reply.headers_mut().entry(name).or_insert(value);
     }
 }
 

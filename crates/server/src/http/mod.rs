@@ -16,6 +16,7 @@ mod inbox;
 mod lifeline;
 mod mark;
 mod openapi;
+mod page;
 mod peer;
 mod presence;
 mod pull;
@@ -263,12 +264,16 @@ impl App {
             ("/api/ticket", &Method::POST) => identify::ticket(app, identity, body).await,
             ("/api/events", &Method::GET) => feed::events(app, identity, head, body, lifeline),
             ("/api/poll", &Method::GET) => feed::poll(app, identity, head, body, lifeline).await,
+            ("/about", &Method::GET | &Method::HEAD) => Ok(page::about(app.door.is_open(), &app.options)),
             ("/openapi.json", &Method::GET | &Method::HEAD) => Ok(openapi::document()),
             ("/ping", &Method::GET | &Method::HEAD) => Ok(ok(&br#"{"message":"pong"}"#[..])),
             ("/healthz", &Method::GET | &Method::HEAD) => Ok(alive()),
             ("/readyz", &Method::GET | &Method::HEAD) => self.ready(),
             (BENCH_NOOP, &Method::POST) if app.options.bench_routes => send::noop(app, head, body).await,
             (BENCH_ECHO, &Method::GET) if app.options.bench_routes => feed::echo(app, head, body),
+            (_, &Method::GET | &Method::HEAD) if page::is_at(path) => {
+                page::file(head).ok_or_else(no_such_path)
+            }
             (path, _) => Err(self.methods(path).map_or_else(no_such_path, Refusal::method)),
         }
     }
@@ -279,10 +284,10 @@ impl App {
             "/api/send" | "/api/read" | "/api/delivered" | "/api/edit" | "/api/unsend" | "/api/react"
             | "/api/typing" | "/api/ticket" => Some("POST"),
             "/api/pull" => Some("GET, HEAD, POST"),
-            "/api/chats" | "/api/presence" | "/openapi.json" | "/ping" | "/healthz" | "/readyz" => {
-                Some("GET, HEAD")
-            }
+            "/api/chats" | "/api/presence" | "/about" | "/openapi.json" | "/ping" | "/healthz"
+            | "/readyz" => Some("GET, HEAD"),
             "/api/ws" | "/api/events" | "/api/poll" => Some("GET"),
+            path if page::is_at(path) => Some("GET, HEAD"),
             BENCH_NOOP if self.shared.options.bench_routes => Some("POST"),
             BENCH_ECHO if self.shared.options.bench_routes => Some("GET"),
             _ => None,

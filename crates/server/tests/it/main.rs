@@ -17,6 +17,7 @@ mod handshake;
 mod headers;
 mod metrics;
 mod openapi;
+mod page;
 mod poll;
 mod proxies;
 mod pull;

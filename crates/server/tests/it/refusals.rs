@@ -162,7 +162,7 @@ async fn content_types() {
 async fn paths_and_methods() {
     let allow = |reply: &Reply| reply.header("allow").expect("Allow").to_owned();
     let server = Setup::memory().start().await;
-    for path in ["/", "/api", "/api/send/", "/API/SEND", "/api/pulls", "/bench/noop", "/favicon.ico", "/%2e"]
+    for path in ["//", "/api", "/api/send/", "/API/SEND", "/api/pulls", "/bench/noop", "/favicon.ico", "/%2e"]
     {
         server.ask(get(path)).await.refused(404, "no_such_path", "");
         server.ask(post(path, hello("x"))).await.refused(404, "no_such_path", "");

@@ -50,7 +50,7 @@ pub fn document(version: &str) -> Value {
 const DESCRIPTION: &str = "Two users make a chat, `apple:banana`. A message is on the disk before its reply; each chat's \
 messages are numbered 1, 2, 3, … with no gap.\n\nReplies may gain keys; none is renamed or taken away. Unknown keys in a \
 request are ignored. `null` for an optional key is the same as leaving it out.\n\nEvery refusal is a problem document (RFC 9457). \
-An error means that nothing was stored, but for `outcome_unknown`. Any path that is not here is 404 `no_such_path`, any other method 405 \
+An error means that nothing was stored, but for `outcome_unknown`. Beside what is here are the files of the page (`/`, `/page/…`, `/client/…`). Any other path is 404 `no_such_path`, any other method 405 \
 `method_not_allowed`.";
 
 fn describe(operation: &Operation) -> Value {

@@ -221,6 +221,11 @@ fn replies() -> Value {
             ("ticket", json!({"type": "string", "description": "What `?ticket=` takes, once."})),
             ("until?", described("Ts", "Until when.")),
         ]),
+        "About": object(&[
+            ("auth", json!({"type": "string", "enum": ["open", "token"], "description": "Whether requests carry a token."})),
+            ("text_max_bytes", natural("The longest text of a message, in bytes of UTF-8.")),
+            ("revise_window_s", natural("How long after its send a message may be edited or unsent, in seconds.")),
+        ]),
         "Pong": object(&[("message", json!({"const": "pong"}))]),
         "Status": object(&[("status", json!({"type": "string", "examples": ["ready"]}))]),
         "Problem": object(&[

@@ -240,6 +240,16 @@ pub(super) const OPERATIONS: &[Operation] = &[
         ..BLANK
     },
     Operation {
+        path: "/about",
+        method: "get",
+        id: "about",
+        tag: "server",
+        summary: "What the server asks of whoever comes, and its bounds",
+        description: "For a client that has no token yet.",
+        reply: Reply::Json("About", "Those."),
+        ..BLANK
+    },
+    Operation {
         path: "/ping",
         method: "get",
         id: "ping",

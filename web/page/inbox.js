@@ -1,0 +1,156 @@
+/** The chats of a user as they stand: what the server told, brought up to date by the feed. Shows nothing. */
+
+import { peerOf } from '../client/src/index.js';
+
+const PAGE = 100;
+/** Chats that are loaded at most for a search. */
+const LOADED_MAX = 10_000;
+
+export class Inbox {
+    /** By canonical chat. */
+    entries = new Map();
+    isLoaded = false;
+    hasMore = false;
+    #cursor;
+    #loading;
+    #fresh = new Map();
+
+    /**
+     * @param {import('../client/src/index.js').Client} client
+     * @param {() => void} onChange
+     */
+    constructor(client, onChange) {
+        this.client = client;
+        this.me = client.user;
+        this.onChange = onChange;
+    }
+
+    /** The chats, the one with the latest message first. */
+    sorted() {
+        return [...this.entries.values()].sort((a, b) => b.last_message.ts - a.last_message.ts);
+    }
+
+    get unread() {
+        let sum = 0;
+        for (const { unread } of this.entries.values()) sum += unread;
+        // What lies beyond the pages that are loaded counts too.
+        return this.hasMore ? Math.max(sum, this.#total - this.#taken) : sum;
+    }
+
+    #total = 0;
+    #taken = 0;
+
+    /** From the beginning: what is kept is what the server tells now. */
+    async load() {
+        const page = await this.client.inbox({ limit: PAGE });
+        this.entries.clear();
+        this.isLoaded = true;
+        this.#add(page);
+        this.#total = page.unread_total;
+        this.#taken = 0;
+        this.onChange();
+    }
+
+    /** The next page. */
+    more() {
+        if (!this.hasMore) return undefined;
+        this.#loading ??= this.client
+            .inbox({ limit: PAGE, cursor: this.#cursor })
+            .then((page) => {
+                this.#add(page);
+                this.onChange();
+            })
+            .finally(() => {
+                this.#loading = undefined;
+            });
+        return this.#loading;
+    }
+
+    /** All of them, for a search. */
+    async all() {
+        while (this.hasMore && this.entries.size < LOADED_MAX) await this.more();
+    }
+
+    #add(page) {
+        for (const entry of page.chats) if (!this.entries.has(entry.chat)) this.entries.set(entry.chat, entry);
+        this.hasMore = page.has_more === true;
+        this.#cursor = page.next_cursor;
+    }
+
+    /** A new message; whether it is the peer's and unread. */
+    async take(message) {
+        const entry = this.entries.get(message.chat);
+        if (!entry) {
+            await this.refresh(message.chat);
+            return message.sender !== this.me;
+        }
+        if (message.seq <= entry.last_message.seq) return false;
+        entry.last_message = message;
+        const isUnread = message.sender !== this.me && message.seq > (entry.read[this.me] ?? 0);
+        if (isUnread) entry.unread++;
+        this.onChange();
+        return isUnread;
+    }
+
+    /** A message that is other than it was. */
+    revise(message) {
+        const entry = this.entries.get(message.chat);
+        if (!entry) return;
+        if (message.seq === entry.last_message.seq) entry.last_message = message;
+        if (message.unsent && message.seq > (entry.read[this.me] ?? 0)) this.refresh(message.chat);
+        this.onChange();
+    }
+
+    mark({ type, chat, user, seq }) {
+        const entry = this.entries.get(chat);
+        if (!entry) return;
+        const raise = (marks) => {
+            marks[user] = Math.max(marks[user] ?? 0, seq);
+        };
+        raise(entry.delivered);
+        if (type === 'read') raise(entry.read);
+        if (type === 'read' && user === this.me) {
+            if (seq >= entry.last_message.seq) entry.unread = 0;
+            else this.refresh(chat);
+        }
+        this.onChange();
+    }
+
+    /** What the server says of one chat; one question at a time, and once more if it was asked for meanwhile. */
+    refresh(chat) {
+        const running = this.#fresh.get(chat);
+        if (running) {
+            running.again = true;
+            return running.done;
+        }
+        const state = { again: false, done: undefined };
+        const ask = async () => {
+            do {
+                state.again = false;
+                const entry = await this.client.chat(chat).catch(() => undefined);
+                const known = this.entries.get(chat);
+                // An answer may be older than what the feed has told since.
+                const isOld = entry && known && entry.last_message.seq < known.last_message.seq;
+                if (entry && !isOld) this.entries.set(chat, entry);
+                state.again ||= Boolean(isOld);
+            } while (state.again);
+            this.#fresh.delete(chat);
+            this.onChange();
+        };
+        this.#fresh.set(chat, state);
+        state.done = ask();
+        return state.done;
+    }
+
+    /** The loaded chats whose peer's name holds a text. */
+    search(text) {
+        const wanted = fold(text);
+        return this.sorted().filter(({ peer }) => fold(peer).includes(wanted));
+    }
+
+    peer(chat) {
+        return peerOf(chat, this.me);
+    }
+}
+
+const fold = (text) => text.normalize('NFKD').replace(/\p{M}/gu, '').toLocaleLowerCase();
