@@ -1,5 +1,5 @@
 use crate::{
-    ClientError, InboxBuilder, PullBuilder, Retry, SendBuilder, Subscription,
+    ClientError, InboxBuilder, PullBuilder, Retry, SendBuilder, Subscription, Trust,
     http::{Answer, Http},
     token::{Credentials, Tokens},
 };
@@ -48,10 +48,11 @@ impl Default for Options {
 }
 
 impl Client {
-    /// A client of the server at `base_url`, such as `http://localhost:8080`, with the default [`Options`].
+    /// A client of the server at `base_url`, such as `http://localhost:8080`, with the default [`Options`]. At an
+    /// `https://` address it is to be one that this machine trusts.
     ///
     /// # Errors
-    /// [`ClientError::Request`] where that is not an `http://` address. Nothing is sent yet.
+    /// [`ClientError::Request`] where that is neither an `http://` nor an `https://` address. Nothing is sent yet.
     pub fn new(base_url: &str) -> Result<Self, ClientError> {
         Self::with(base_url, Options::default())
     }
@@ -61,7 +62,15 @@ impl Client {
     /// # Errors
     /// As [`Client::new`].
     pub fn with(base_url: &str, options: Options) -> Result<Self, ClientError> {
-        let http = Http::new(base_url, options.connect_timeout)?;
+        Self::trusting(base_url, options, &Trust::System)
+    }
+
+    /// A client that trusts others than this machine does. Of no effect at an `http://` address.
+    ///
+    /// # Errors
+    /// As [`Client::new`]; and [`ClientError::Request`] where there are no certificates to trust.
+    pub fn trusting(base_url: &str, options: Options, trust: &Trust) -> Result<Self, ClientError> {
+        let http = Http::new(base_url, trust, options.connect_timeout)?;
         Ok(Self { shared: Arc::new(Shared { http, options }), credentials: Arc::default() })
     }
 

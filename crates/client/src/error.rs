@@ -12,6 +12,9 @@ pub enum ClientError {
     /// The connection failed or the try took too long. The server may have acted on the request.
     #[error("no answer from the server: {0}")]
     Transport(String),
+    /// The server has shown a certificate that is not trusted. Nothing was sent.
+    #[error("the server's certificate is not trusted: {0}")]
+    Untrusted(String),
     /// The server refused, and said why.
     #[error("{0}")]
     Problem(Box<Problem>),
@@ -81,7 +84,11 @@ impl ClientError {
         match self {
             Self::Problem(problem) => Some(problem),
             Self::GaveUp { last, .. } => last.problem(),
-            Self::Request(_) | Self::Transport(_) | Self::Decode { .. } | Self::Closed { .. } => None,
+            Self::Request(_)
+            | Self::Transport(_)
+            | Self::Untrusted(_)
+            | Self::Decode { .. }
+            | Self::Closed { .. } => None,
         }
     }
 
@@ -100,7 +107,9 @@ impl ClientError {
             Self::Transport(_) => return true,
             Self::Problem(problem) => (problem.status, problem.code.as_str()),
             Self::Decode { status, .. } => (*status, ""),
-            Self::Request(_) | Self::GaveUp { .. } | Self::Closed { .. } => return false,
+            Self::Request(_) | Self::Untrusted(_) | Self::GaveUp { .. } | Self::Closed { .. } => {
+                return false;
+            }
         };
         matches!(status, 429 | 502..=504) || (status == 500 && code == "outcome_unknown")
     }
@@ -119,7 +128,7 @@ impl ClientError {
             Self::Problem(problem) => problem.status >= 500 || matches!(problem.status, 408 | 429),
             // 101 is that of frames: what is no event now will be none the next time.
             Self::Decode { status, .. } => *status >= 500 || matches!(status, 408 | 429),
-            Self::Request(_) | Self::GaveUp { .. } => false,
+            Self::Request(_) | Self::Untrusted(_) | Self::GaveUp { .. } => false,
         }
     }
 
@@ -128,7 +137,11 @@ impl ClientError {
         match self {
             Self::Problem(problem) => problem.retry_after,
             Self::Decode { retry_after, .. } => *retry_after,
-            Self::Request(_) | Self::Transport(_) | Self::GaveUp { .. } | Self::Closed { .. } => None,
+            Self::Request(_)
+            | Self::Transport(_)
+            | Self::Untrusted(_)
+            | Self::GaveUp { .. }
+            | Self::Closed { .. } => None,
         }
     }
 }

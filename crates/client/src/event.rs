@@ -1,4 +1,4 @@
-use crate::Message;
+use crate::{Blocked, Message};
 use chinwag_wire::{MarkEvent, WireEvent};
 use serde::Serialize;
 
@@ -78,6 +78,8 @@ pub enum Event {
         #[serde(skip_serializing_if = "Option::is_none")]
         last_seen: Option<u64>,
     },
+    /// The user blocked another, or does so no longer; perhaps on another device.
+    Block(Blocked),
 }
 
 impl Event {
@@ -90,7 +92,7 @@ impl Event {
             | Self::Reaction { id, .. }
             | Self::Read { id, .. }
             | Self::Delivered { id, .. } => Some(id),
-            Self::Typing { .. } | Self::Presence { .. } => None,
+            Self::Typing { .. } | Self::Presence { .. } | Self::Block(_) => None,
         }
     }
 
@@ -117,6 +119,7 @@ impl Event {
             WireEvent::Presence(event) => {
                 Self::Presence { user: event.user.into(), online: event.online, last_seen: event.last_seen }
             }
+            WireEvent::Block(event) => Self::Block(event.into()),
             WireEvent::Ready(_) | WireEvent::Unknown { .. } => return None,
         })
     }

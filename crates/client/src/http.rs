@@ -1,6 +1,10 @@
 //! One HTTP request and its whole answer. Knows connections, no verbs, no retry.
 
-use crate::{ClientError, error::Problem};
+use crate::{
+    ClientError, Trust,
+    connect::{Connector, NotConnected, Wire},
+    error::Problem,
+};
 use bytes::Bytes;
 use http_body_util::{BodyExt, Full, Limited};
 use hyper::{
@@ -9,7 +13,7 @@ use hyper::{
     header::{self, HeaderValue},
 };
 use hyper_util::{
-    client::legacy::{Client as Pool, connect::HttpConnector},
+    client::legacy::Client as Pool,
     rt::{TokioExecutor, TokioTimer},
 };
 use std::{error::Error, time::Duration};
@@ -20,8 +24,11 @@ const ANSWER_MAX_BYTES: usize = 16 * 1024 * 1024;
 /// A pool of kept-alive connections to one server.
 #[derive(Debug)]
 pub(crate) struct Http {
-    pool: Pool<HttpConnector, Full<Bytes>>,
+    pool: Pool<Connector, Full<Bytes>>,
+    connector: Connector,
     base: String,
+    /// Whether whoever answers is known to be the server, as far as the address asks for that.
+    verifies: bool,
 }
 
 /// A successful answer.
@@ -33,21 +40,36 @@ pub(crate) struct Answer {
 
 impl Http {
     /// Connects to nothing yet.
-    pub(crate) fn new(base_url: &str, connect_timeout: Duration) -> Result<Self, ClientError> {
+    pub(crate) fn new(base_url: &str, trust: &Trust, connect_timeout: Duration) -> Result<Self, ClientError> {
         let base = base_url.trim_end_matches('/').to_owned();
         let uri: Uri = base
             .parse()
             .map_err(|error| ClientError::Request(format!("{base_url:?} is not a URL: {error}")))?;
-        if uri.scheme_str() != Some("http") || uri.host().is_none_or(str::is_empty) || uri.query().is_some() {
+        if !matches!(uri.scheme_str(), Some("http" | "https"))
+            || uri.host().is_none_or(str::is_empty)
+            || uri.query().is_some()
+        {
             return Err(ClientError::Request(format!(
-                "{base_url:?} is not the address of a server, such as http://localhost:8080"
+                "{base_url:?} is not the address of a server, such as http://localhost:8080 or https://chat.example.org"
             )));
         }
-        let mut connector = HttpConnector::new();
-        connector.set_nodelay(true);
-        connector.set_connect_timeout(Some(connect_timeout));
-        let pool = Pool::builder(TokioExecutor::new()).pool_timer(TokioTimer::new()).build(connector);
-        Ok(Self { pool, base })
+        let connector = Connector::new(&uri, trust, connect_timeout)?;
+        let pool = Pool::builder(TokioExecutor::new()).pool_timer(TokioTimer::new()).build(connector.clone());
+        Ok(Self { pool, connector, base, verifies: *trust != Trust::Anyone })
+    }
+
+    /// A connection of its own, which the pool knows nothing of.
+    pub(crate) async fn connect(&self, uri: &Uri) -> Result<Wire, ClientError> {
+        Ok(self.connector.clone().connect(uri.clone()).await?)
+    }
+
+    /// The header that carries a token to this server.
+    pub(crate) fn bearer(&self, token: &str) -> Result<HeaderValue, ClientError> {
+        if self.verifies {
+            bearer(token)
+        } else {
+            Err(ClientError::Request("no token goes to a server that anyone could be".into()))
+        }
     }
 
     /// The address of the server, without a `/` at its end.
@@ -69,7 +91,7 @@ impl Http {
             request = request.header(header::CONTENT_TYPE, "application/json");
         }
         if let Some(token) = token {
-            request = request.header(header::AUTHORIZATION, bearer(token)?);
+            request = request.header(header::AUTHORIZATION, self.bearer(token)?);
         }
         let request = request
             .body(Full::new(body.unwrap_or_default()))
@@ -80,8 +102,9 @@ impl Http {
     }
 
     async fn exchange(&self, request: Request<Full<Bytes>>) -> Result<Answer, ClientError> {
-        let response =
-            self.pool.request(request).await.map_err(|error| ClientError::Transport(chain(&error)))?;
+        let failed =
+            |error| NotConnected::find(&error).unwrap_or_else(|| ClientError::Transport(chain(&error)));
+        let response = self.pool.request(request).await.map_err(failed)?;
         let replayed = response.headers().get("idempotent-replayed").is_some_and(|value| value == "true");
         let status = response.status().as_u16();
         let body = whole(response).await?;
@@ -90,7 +113,7 @@ impl Http {
 }
 
 /// The header that carries a token; never shown.
-pub(crate) fn bearer(token: &str) -> Result<HeaderValue, ClientError> {
+fn bearer(token: &str) -> Result<HeaderValue, ClientError> {
     let mut value = HeaderValue::try_from(format!("Bearer {token}"))
         .map_err(|_| ClientError::Request("the token holds characters that no header can carry".into()))?;
     value.set_sensitive(true);

@@ -24,6 +24,7 @@
 //! problems are `chinwag-wire`'s; what this room adds is owned replies, connections and retry.
 
 mod client;
+mod connect;
 mod error;
 mod event;
 mod http;
@@ -36,6 +37,7 @@ mod send;
 mod socket;
 mod subscription;
 mod token;
+mod trust;
 mod verbs;
 
 pub use client::{Client, Options};
@@ -48,4 +50,5 @@ pub use retry::Retry;
 pub use send::{SendBuilder, Sent, random_key};
 pub use subscription::{Subscription, Update};
 pub use token::{TokenFuture, Tokens};
-pub use verbs::{Marked, Presence};
+pub use trust::Trust;
+pub use verbs::{Blocked, BlockedPeer, Blocks, Erased, Marked, Presence};

@@ -2,18 +2,20 @@
 
 use crate::{
     Client, ClientError,
-    http::{bearer, chain, whole},
+    connect::Wire,
+    http::{chain, whole},
 };
 use bytes::Bytes;
 use chinwag_wire::close_code;
 use futures_util::StreamExt as _;
 use http_body_util::Empty;
 use hyper::{
-    Request, Response, StatusCode, Uri, body::Incoming, client::conn::http1, header, upgrade::Upgraded,
+    Request, Response, StatusCode, Uri, body::Incoming, client::conn::http1, header, header::HeaderValue,
+    upgrade::Upgraded,
 };
 use hyper_util::rt::TokioIo;
 use std::time::Duration;
-use tokio::{net::TcpStream, time::timeout};
+use tokio::time::timeout;
 use tokio_tungstenite::{
     WebSocketStream,
     tungstenite::{
@@ -46,10 +48,11 @@ impl Socket {
             .parse()
             .map_err(|error| ClientError::Request(format!("the feed has no address: {error}")))?;
         let token = client.credentials().current().await?;
-        let tcp = timeout(options.connect_timeout, connect(&uri))
+        let token = token.as_deref().map(|token| client.http().bearer(token)).transpose()?;
+        let wire = timeout(options.connect_timeout, client.http().connect(&uri))
             .await
             .unwrap_or_else(|_| Err(transport("no connection", options.connect_timeout)))?;
-        let upgraded = timeout(options.try_timeout, upgrade(tcp, &uri, token.as_deref()))
+        let upgraded = timeout(options.try_timeout, upgrade(wire, &uri, token))
             .await
             .unwrap_or_else(|_| Err(transport("no answer to the handshake", options.try_timeout)))?;
         let config = WebSocketConfig::default()
@@ -106,16 +109,8 @@ fn transport(what: &str, within: Duration) -> ClientError {
     ClientError::Transport(format!("{what} within {within:?}"))
 }
 
-async fn connect(uri: &Uri) -> Result<TcpStream, ClientError> {
-    let address = format!("{}:{}", uri.host().unwrap_or_default(), uri.port_u16().unwrap_or(80));
-    let failed = |error: std::io::Error| ClientError::Transport(chain(&error));
-    let tcp = TcpStream::connect(address).await.map_err(failed)?;
-    tcp.set_nodelay(true).map_err(failed)?;
-    Ok(tcp)
-}
-
 /// The handshake of RFC 6455, section 4.1.
-async fn upgrade(tcp: TcpStream, uri: &Uri, token: Option<&str>) -> Result<Upgraded, ClientError> {
+async fn upgrade(wire: Wire, uri: &Uri, token: Option<HeaderValue>) -> Result<Upgraded, ClientError> {
     let failed = |error: hyper::Error| ClientError::Transport(chain(&error));
     let key = generate_key();
     let mut request = Request::get(uri.path_and_query().map_or("/", |path| path.as_str()))
@@ -125,11 +120,11 @@ async fn upgrade(tcp: TcpStream, uri: &Uri, token: Option<&str>) -> Result<Upgra
         .header(header::SEC_WEBSOCKET_VERSION, "13")
         .header(header::SEC_WEBSOCKET_KEY, &key);
     if let Some(token) = token {
-        request = request.header(header::AUTHORIZATION, bearer(token)?);
+        request = request.header(header::AUTHORIZATION, token);
     }
     let request =
         request.body(Empty::<Bytes>::new()).map_err(|error| ClientError::Request(error.to_string()))?;
-    let (mut sender, connection) = http1::handshake(TokioIo::new(tcp)).await.map_err(failed)?;
+    let (mut sender, connection) = http1::handshake(wire).await.map_err(failed)?;
     // It ends once the connection is handed over, or with the sender.
     tokio::spawn(connection.with_upgrades());
     let response = sender.send_request(request).await.map_err(failed)?;

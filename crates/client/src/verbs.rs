@@ -1,5 +1,8 @@
 use crate::{Client, ClientError, Message, client::json};
-use chinwag_wire::{EditRequest, MarkRequest, ReactRequest, TypingRequest, UnsendRequest, encode_query};
+use chinwag_wire::{
+    BlockReply, BlockRequest, EditRequest, EndSessionsRequest, EraseRequest, MarkRequest, ReactRequest,
+    TypingRequest, UnsendRequest, encode_query,
+};
 use hyper::Method;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
@@ -26,6 +29,61 @@ pub struct Presence {
     /// When the last of them was closed, in microseconds since the Unix epoch, where the server knows.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub last_seen: Option<u64>,
+}
+
+/// How a user stands to another.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Blocked {
+    /// Who blocks, or does not.
+    pub user: String,
+    /// Whom.
+    pub peer: String,
+    /// Whether the peer is blocked.
+    pub blocked: bool,
+    /// Since when, in microseconds since the Unix epoch.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub ts: Option<u64>,
+}
+
+impl From<BlockReply<'_>> for Blocked {
+    fn from(reply: BlockReply<'_>) -> Self {
+        let BlockReply { user, peer, blocked, ts } = reply;
+        Self { user: user.into(), peer: peer.into(), blocked, ts }
+    }
+}
+
+/// What was taken away of a user who is erased, or would be.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Erased {
+    /// Messages that were unsent.
+    pub messages: u64,
+    /// Reactions that went.
+    pub reactions: u64,
+    /// Chats in which the user's markers were forgotten.
+    pub markers: u64,
+    /// Blocks that ended.
+    pub blocks: u64,
+    /// Whether nothing is left; else it is to be asked again.
+    pub done: bool,
+}
+
+/// One whom a user blocks.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct BlockedPeer {
+    /// Who.
+    pub peer: String,
+    /// Since when, in microseconds since the Unix epoch.
+    pub ts: u64,
+}
+
+/// One page of those whom a user blocks.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Blocks {
+    /// In the order of their names.
+    pub blocks: Vec<BlockedPeer>,
+    /// The cursor of the next page; `None` where nothing is left.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub next_cursor: Option<String>,
 }
 
 impl Client {
@@ -86,6 +144,49 @@ impl Client {
     pub async fn typing(&self, chat: &str, user: &str) -> Result<(), ClientError> {
         let request = TypingRequest { chat: chat.into(), user: user.into() };
         self.once(Method::POST, "/api/typing", Some(json(&request)?)).await.map(drop)
+    }
+
+    /// Blocks a user, or blocks one no longer. Gives how it stands.
+    ///
+    /// # Errors
+    /// [`ClientError`] as it says there.
+    pub async fn block(&self, user: &str, peer: &str, on: bool) -> Result<Blocked, ClientError> {
+        let request = BlockRequest { user: user.into(), peer: peer.into() };
+        let path = if on { "/api/block" } else { "/api/unblock" };
+        self.post(path, &request).await.map(|(stands, _)| stands)
+    }
+
+    /// One page of those whom a user blocks, after `cursor`, the last name of the page before.
+    ///
+    /// # Errors
+    /// [`ClientError`] as it says there.
+    pub async fn blocks(&self, user: &str, cursor: Option<&str>) -> Result<Blocks, ClientError> {
+        let cursor = cursor.map(|cursor| ("cursor", cursor));
+        let query = encode_query([("user", user), ("limit", "1000")].into_iter().chain(cursor));
+        self.get(&format!("/api/blocks?{query}")).await
+    }
+
+    /// Ends all sessions of a user; how many there were. It takes an administrator's key.
+    ///
+    /// # Errors
+    /// [`ClientError`] as it says there.
+    pub async fn end_sessions(&self, user: &str) -> Result<u64, ClientError> {
+        #[derive(Deserialize)]
+        struct Reply {
+            ended: u64,
+        }
+        let request = EndSessionsRequest { user: user.into() };
+        self.post::<Reply>("/api/sessions/end", &request).await.map(|(reply, _)| reply.ended)
+    }
+
+    /// Erases a user, a step at a time: it is to be asked until it is done. It takes an administrator's key. Where it is
+    /// only to be counted, nothing is changed.
+    ///
+    /// # Errors
+    /// [`ClientError`] as it says there.
+    pub async fn erase(&self, user: &str, only_count: bool) -> Result<Erased, ClientError> {
+        let request = EraseRequest { user: user.into(), dry_run: Some(only_count) };
+        self.post("/api/erase", &request).await.map(|(erased, _)| erased)
     }
 
     /// Whether users are there: 1 to 100 of them. Gives each by name.

@@ -42,6 +42,14 @@ impl Side {
         }
     }
 
+    /// This side and no other.
+    pub(crate) fn alone(self) -> &'static [Self] {
+        match self {
+            Self::First => &[Self::First],
+            Self::Second => &[Self::Second],
+        }
+    }
+
     /// 0 for the first, 1 for the second.
     pub fn index(self) -> usize {
         match self {
@@ -73,6 +81,15 @@ impl Chat {
             (format!("{right}:{left}").into(), right.len(), Spelling::Swapped)
         };
         Ok((Self { name, colon: colon.try_into().expect("a name is at most 128 bytes") }, order))
+    }
+
+    /// The chat of two users, and the side of the first that is named.
+    pub fn of(user: &UserId, peer: &UserId) -> (Self, Side) {
+        let (user, peer) = (user.as_str(), peer.as_str());
+        let (left, right, side) =
+            if user <= peer { (user, peer, Side::First) } else { (peer, user, Side::Second) };
+        let colon = left.len().try_into().expect("a name is at most 128 bytes");
+        (Self { name: format!("{left}:{right}").into(), colon }, side)
     }
 
     /// The canonical spelling.

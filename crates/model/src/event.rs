@@ -1,4 +1,4 @@
-use crate::{Chat, Invalid, Marked, Message, RevisionKind, Side, Ts, UserId};
+use crate::{Blocked, Chat, Invalid, Marked, Message, RevisionKind, Side, Ts, UserId};
 use std::{fmt, sync::Arc};
 
 /// What a user's feed tells.
@@ -15,6 +15,8 @@ pub enum Event {
     },
     /// A marker moved. Both users of its chat hear of it.
     Marker(Marked),
+    /// A marker moved in a chat of two of whom one blocks the other. Its own user alone hears of it.
+    OwnMarker(Marked),
     /// A user writes. The peer hears of it, once, and nobody later.
     Typing {
         /// In which chat.
@@ -24,6 +26,13 @@ pub enum Event {
     },
     /// A user came or went. Those who watch the user hear of it, and nobody later.
     Presence(Presence),
+    /// A user blocked another, or does so no longer. The user's own sessions hear of it, and nobody later.
+    Block {
+        /// As it stands.
+        stands: Blocked,
+        /// Whether either of the two now blocks the other: then neither hears of the other's coming and going.
+        silent: bool,
+    },
 }
 
 /// Whether a user is there.
@@ -37,14 +46,21 @@ pub struct Presence {
     pub last_seen: Option<Ts>,
 }
 
+impl Presence {
+    /// What one hears of a user of whom one may know nothing, and of one who was never seen.
+    pub fn unknown(user: &UserId) -> Self {
+        Self { user: user.clone(), online: false, last_seen: None }
+    }
+}
+
 impl Event {
     /// When it happened, of one that is stored; those that live only for the moment have no time and no id.
     pub fn ts(&self) -> Option<Ts> {
         match self {
             Self::Message(message) => Some(message.ts),
             Self::Revised { message, .. } => Some(message.changed()),
-            Self::Marker(marked) => Some(marked.marker.ts),
-            Self::Typing { .. } | Self::Presence(_) => None,
+            Self::Marker(marked) | Self::OwnMarker(marked) => Some(marked.marker.ts),
+            Self::Typing { .. } | Self::Presence(_) | Self::Block { .. } => None,
         }
     }
 
@@ -55,9 +71,10 @@ impl Event {
                 (Some(&message.chat), message.chat.sides())
             }
             Self::Marker(marked) => (Some(&marked.chat), marked.chat.sides()),
+            Self::OwnMarker(Marked { chat, side, .. }) => (Some(chat), side.alone()),
+            Self::Block { stands, .. } => (Some(&stands.chat), stands.by.alone()),
             Self::Typing { chat, .. } if chat.is_note_to_self() => (None, &[][..]),
-            Self::Typing { chat, by: Side::First } => (Some(chat), &[Side::Second][..]),
-            Self::Typing { chat, by: Side::Second } => (Some(chat), &[Side::First][..]),
+            Self::Typing { chat, by } => (Some(chat), by.other().alone()),
             Self::Presence(_) => (None, &[][..]),
         };
         chat.into_iter().flat_map(move |chat| sides.iter().map(|&side| chat.user(side)))
@@ -67,7 +84,11 @@ impl Event {
     pub fn weight(&self) -> usize {
         match self {
             Self::Message(message) | Self::Revised { message, .. } => message.weight(),
-            Self::Marker(_) | Self::Typing { .. } | Self::Presence(_) => 160,
+            Self::Marker(_)
+            | Self::OwnMarker(_)
+            | Self::Typing { .. }
+            | Self::Presence(_)
+            | Self::Block { .. } => 160,
         }
     }
 }

@@ -4,10 +4,12 @@
 //! **Architecture invariant:** this room does no I/O, is not async and knows neither JSON nor HTTP. A value of
 //! one of its types cannot be wrong: raw input becomes a type here, once, or an [`Invalid`] that names the field.
 
+mod block;
 mod caller;
 mod chat;
 mod clock;
 mod draft;
+mod erase;
 mod event;
 mod inbox;
 mod invalid;
@@ -18,10 +20,12 @@ mod page;
 mod revise;
 mod user;
 
+pub use block::{Block, Blocked, BlocksPage, BlocksQuery, Hold};
 pub use caller::{Caller, KeyId, Scope};
 pub use chat::{Chat, Side, Spelling};
 pub use clock::{Clock, ManualClock, Reading, SystemClock};
 pub use draft::{Data, Draft, SendKey, Text};
+pub use erase::Erased;
 pub use event::{Epoch, Event, FeedId, Presence};
 pub use inbox::{InboxEntry, InboxPage, InboxQuery};
 pub use invalid::{Code, Invalid};

@@ -18,6 +18,14 @@ pub const DATA_MAX_BYTES: usize = 4_096;
 pub const DATA_MAX_DEPTH_LEVELS: usize = 32;
 /// Largest request body, in bytes.
 pub const BODY_MAX_BYTES: usize = 128 * 1024;
+/// Requests that one connection of HTTP/2 may have under way.
+pub const STREAMS_MAX: u32 = 100;
+/// Bytes of a reply over HTTP/2 that are handed over at once.
+pub const STREAM_PIECE_MAX_BYTES: usize = 16 * 1024;
+/// Bytes of a reply over HTTP/2 that may wait, cut into frames, for its client to take them.
+pub const STREAM_UNSENT_MAX_BYTES: usize = 64 * 1024;
+/// A page over HTTP/2 that is longer counts against a bound over all connections until its client has it.
+pub const REPLY_UNCOUNTED_MAX_BYTES: usize = 16 * 1024;
 /// Longest header of the PROXY protocol, in bytes: that of its second version may carry as much more as a proxy likes.
 pub const PREFACE_MAX_BYTES: usize = 4_096;
 /// Messages on a page when the request does not say.
@@ -55,6 +63,8 @@ pub const OUTBOX_MAX_BYTES: usize = 512 * 1024;
 /// Users whose presence one session may watch, and one request may ask for.
 pub const WATCH_MAX_USERS: usize = 100;
 
+/// Changes that one request to erase a user makes at most; it is asked again until it is done.
+pub const ERASE_MAX_CHANGES: u64 = 1_000;
 /// Within this, a text that was unsent or edited away is to be gone from the disk, by default.
 pub const WIPE_AFTER: Duration = Duration::from_hours(24);
 /// The least that the setting may say.
@@ -66,6 +76,10 @@ pub const WIPE_AFTER_MAX: Duration = Duration::from_hours(30 * 24);
 pub const EMOJI_MAX_BYTES: usize = 64;
 /// Reactions of one user to one message.
 pub const REACTIONS_MAX: usize = 20;
+/// Users whom all sessions together may watch.
+pub const WATCHES_MAX_USERS: usize = 1_000_000;
+/// Users whom one user may block.
+pub const BLOCKS_MAX_USERS: usize = 10_000;
 
 const _: () = assert!(CATCH_UP_MAX_BYTES <= CATCH_UPS_MAX_BYTES);
 const _: () = assert!(TEXT_DEFAULT_MAX_BYTES <= TEXT_HARD_MAX_BYTES);

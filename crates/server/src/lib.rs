@@ -1,6 +1,7 @@
 //! The server of Chinwag: its faces, what they do, its life, its configuration and its command line.
 
 pub mod admin;
+pub mod audit;
 pub mod cli;
 pub mod config;
 mod deadline;
@@ -13,5 +14,8 @@ pub mod request;
 pub mod scrape;
 pub mod service;
 mod sse;
+mod stream;
 pub mod telemetry;
+pub mod tls;
+pub mod torture;
 mod ws;

@@ -1,11 +1,13 @@
 //! What every store must do, as tests that each backend runs: see [`contract_tests!`](crate::contract_tests).
 
+mod blocks;
 mod erase;
 mod feed;
 mod keys;
 mod revise;
 mod vitals;
 
+pub use blocks::*;
 pub use erase::*;
 pub use feed::*;
 pub use keys::*;
@@ -68,6 +70,11 @@ macro_rules! contract_tests {
             a_catch_up_tells_of_revisions
             revisions_at_once_are_all_kept
             revisions_are_there_again
+            a_block_refuses_what_would_reach_the_blocker
+            a_block_is_in_one_order_with_sends
+            a_block_keeps_markers_where_they_stood
+            blocks_are_listed
+            blocks_are_there_again
             an_observer_hears_of_each_batch
             vitals_say_how_a_store_does
             an_erased_user_is_in_no_message_and_the_peer_keeps_theirs

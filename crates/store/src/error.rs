@@ -35,6 +35,12 @@ pub enum StoreError {
     /// The user has as many reactions to the message as are allowed. Nothing was stored.
     #[error("a user has at most {} reactions to a message", chinwag_model::limits::REACTIONS_MAX)]
     TooManyReactions,
+    /// The peer blocks the user. Nothing was stored.
+    #[error("the peer blocks the user")]
+    Blocked,
+    /// The user blocks as many as are allowed. Nothing was stored.
+    #[error("a user blocks at most {} users", chinwag_model::limits::BLOCKS_MAX_USERS)]
+    TooManyBlocks,
     /// The store is closed or has failed. Nothing was stored.
     #[error("the store is not available: {0}")]
     Unavailable(String),

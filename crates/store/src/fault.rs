@@ -5,8 +5,8 @@ use crate::{
     vitals::{Observer, Vitals},
 };
 use chinwag_model::{
-    Chat, Draft, Epoch, InboxPage, InboxQuery, Mark, Marked, Message, Page, PageQuery, Revise, Side, Ts,
-    UserId,
+    Block, Blocked, BlocksPage, BlocksQuery, Chat, Draft, Epoch, InboxPage, InboxQuery, Mark, Marked,
+    Message, Page, PageQuery, Revise, Side, Ts, UserId,
 };
 use parking_lot::Mutex;
 use std::{
@@ -107,6 +107,18 @@ impl Store for FaultyStore {
 
     fn mark(&self, mark: Mark) -> StoreFuture<'_, Marked> {
         Box::pin(self.meet(move || self.inner.mark(mark)))
+    }
+
+    fn block(&self, block: Block) -> StoreFuture<'_, Blocked> {
+        Box::pin(self.meet(move || self.inner.block(block)))
+    }
+
+    fn blocks(&self, query: BlocksQuery) -> StoreFuture<'_, BlocksPage> {
+        Box::pin(self.meet(move || self.inner.blocks(query)))
+    }
+
+    fn silent(&self, user: UserId, peers: Vec<UserId>) -> StoreFuture<'_, Vec<bool>> {
+        Box::pin(self.meet(move || self.inner.silent(user, peers)))
     }
 
     fn inbox(&self, query: InboxQuery) -> StoreFuture<'_, InboxPage> {

@@ -17,8 +17,8 @@ pub use error::StoreError;
 pub use keys::{KeyStore, StoredKey};
 
 use chinwag_model::{
-    Chat, Draft, Epoch, Event, InboxPage, InboxQuery, Mark, Marked, Message, Page, PageQuery, Revise, Side,
-    Ts, UserId,
+    Block, Blocked, BlocksPage, BlocksQuery, Chat, Draft, Epoch, Event, InboxPage, InboxQuery, Mark, Marked,
+    Message, Page, PageQuery, Revise, Side, Ts, UserId,
 };
 use std::{future::Future, pin::Pin, sync::Arc};
 use vitals::{Observer, Vitals};
@@ -65,7 +65,8 @@ pub trait Store: Send + Sync {
     /// [`chinwag_model::limits::KEY_WINDOW`], nothing is stored: the reply is that message as it stands, `replayed`.
     ///
     /// # Errors
-    /// [`StoreError::KeyReused`] where that key came with another text or data. [`StoreError::Busy`],
+    /// [`StoreError::KeyReused`] where that key came with another text or data. [`StoreError::Blocked`] where the peer blocks
+    /// the sender: nothing was stored. [`StoreError::Busy`],
     /// [`StoreError::Full`], [`StoreError::Unavailable`]: nothing was stored. [`StoreError::OutcomeUnknown`]: it may
     /// have been; only a repeat with the same key can tell.
     fn append(&self, draft: Draft) -> StoreFuture<'_, Appended>;
@@ -83,7 +84,7 @@ pub trait Store: Send + Sync {
     /// more. A repeat of the key of a message that was changed is still known by what was first sent.
     ///
     /// # Errors
-    /// [`StoreError::NoSuchMessage`], [`StoreError::NotTheSender`], [`StoreError::Unsent`], [`StoreError::TooLate`],
+    /// [`StoreError::NoSuchMessage`], [`StoreError::Blocked`], [`StoreError::NotTheSender`], [`StoreError::Unsent`], [`StoreError::TooLate`],
     /// [`StoreError::TooManyReactions`], in this order; else those of [`Store::append`] but for the key's. After
     /// [`StoreError::OutcomeUnknown`] it may simply be repeated.
     fn revise(&self, revise: Revise) -> StoreFuture<'_, Arc<Message>>;
@@ -104,6 +105,29 @@ pub trait Store: Send + Sync {
     /// # Errors
     /// Those of [`Store::append`], but for the key's; after [`StoreError::OutcomeUnknown`] it may simply be repeated.
     fn mark(&self, mark: Mark) -> StoreFuture<'_, Marked>;
+
+    /// Blocks a user, or blocks one no longer. What stands so already stores nothing and keeps its time.
+    ///
+    /// One order holds for blocks and sends: once this has answered, no later send of the blocked user to the blocker is
+    /// stored, nor an edit or a reaction, but for one that is taken back. What was stored with a key before is still
+    /// answered as such. While either of two users blocks the other, neither sees the other's markers go further than they
+    /// stood at the block; the events of those that move are [`Event::OwnMarker`].
+    ///
+    /// # Errors
+    /// [`StoreError::TooManyBlocks`]; else those of [`Store::mark`].
+    fn block(&self, block: Block) -> StoreFuture<'_, Blocked>;
+
+    /// Reads one page of the users whom a user blocks.
+    ///
+    /// # Errors
+    /// Those of [`Store::page`].
+    fn blocks(&self, query: BlocksQuery) -> StoreFuture<'_, BlocksPage>;
+
+    /// Of each of some users, whether that user and another block one another, in either direction.
+    ///
+    /// # Errors
+    /// Those of [`Store::page`].
+    fn silent(&self, user: UserId, peers: Vec<UserId>) -> StoreFuture<'_, Vec<bool>>;
 
     /// Reads one page of a user's inbox. It shows all that was acknowledged before the call, and nothing that is not
     /// durable.

@@ -6,13 +6,14 @@ use crate::{
     Appended, CatchUp, KeyStore, Outlet, Store, StoreError, StoreFuture, StoredKey,
     clock::ClockWatch,
     keys::{put, revoke},
-    revise::apply,
+    revise::{apply, reaches_the_peer},
     vitals::{Batch, Observer, Vitals},
 };
 use chinwag_model::{
-    Chat, Clock, Direction, Draft, Epoch, Event, InboxEntry, InboxPage, InboxQuery, KeyId, Mark, Marked,
-    Marker, MarkerKind, Markers, Message, Page, PageQuery, Revise, SendKey, Seq, Side, Ts, UserId,
-    limits::{CATCH_UP_MAX_BYTES, CATCH_UP_MAX_EVENTS, KEY_WINDOW},
+    Block, Blocked, BlocksPage, BlocksQuery, Chat, Clock, Direction, Draft, Epoch, Event, Hold, InboxEntry,
+    InboxPage, InboxQuery, KeyId, Mark, Marked, Marker, MarkerKind, Markers, Message, Page, PageQuery,
+    Revise, Reviser, SendKey, Seq, Side, Ts, UserId,
+    limits::{BLOCKS_MAX_USERS, CATCH_UP_MAX_BYTES, CATCH_UP_MAX_EVENTS, KEY_WINDOW},
 };
 use parking_lot::Mutex;
 use std::{
@@ -42,6 +43,8 @@ struct State {
     outlet: Option<Arc<dyn Outlet>>,
     observer: Option<Arc<dyn Observer>>,
     api_keys: Vec<StoredKey>,
+    /// Who blocks whom.
+    blocks: BTreeMap<(UserId, UserId), Hold>,
 }
 
 /// What one chat holds.
@@ -114,6 +117,21 @@ impl State {
         }
     }
 
+    /// The blocks of a chat's first and second user.
+    fn holds(&self, chat: &Chat) -> [Option<&Hold>; 2] {
+        [Side::First, Side::Second]
+            .map(|side| self.blocks.get(&(chat.user_id(side), chat.user_id(side.other()))))
+    }
+
+    fn is_silent(&self, chat: &Chat) -> bool {
+        self.holds(chat).iter().any(Option::is_some)
+    }
+
+    /// Whether the peer blocks the user on a side of a chat.
+    fn is_blocked(&self, chat: &Chat, side: Side) -> bool {
+        self.holds(chat)[side.other().index()].is_some()
+    }
+
     fn check_open(&self) -> Result<(), StoreError> {
         if self.closed { Err(StoreError::Unavailable("closed".into())) } else { Ok(()) }
     }
@@ -151,6 +169,9 @@ impl MemoryStore {
                 Err(StoreError::KeyReused)
             };
         }
+        if state.is_blocked(&draft.chat, draft.sender) {
+            return Err(StoreError::Blocked);
+        }
         let ts = state.take_ts(&self.watch);
         let messages = &mut state.chats.entry(draft.chat.clone()).or_default().messages;
         let message = Arc::new(Message {
@@ -178,6 +199,12 @@ impl MemoryStore {
         let at = usize::try_from(revise.seq.0).unwrap_or(usize::MAX).wrapping_sub(1);
         let history = state.chats.get(&revise.chat);
         let stands = history.and_then(|history| history.messages.get(at)).ok_or(StoreError::NoSuchMessage)?;
+        if let Reviser::User(by) = revise.by
+            && reaches_the_peer(&revise.change)
+            && state.is_blocked(&revise.chat, by)
+        {
+            return Err(StoreError::Blocked);
+        }
         let now = Ts(self.watch.read().wall.0.max(state.last_ts + 1));
         let Some(message) = apply(stands, revise, now)? else { return Ok(stands.clone()) };
         let key = stands.key.clone().filter(|_| message.key.is_none());
@@ -205,7 +232,9 @@ impl MemoryStore {
             let marker = Marker { seq: seq.min(last), ts: state.take_ts(&self.watch) };
             let history = state.chats.get_mut(&chat).expect("a marker moves over messages only");
             *history.markers[side.index()].get_mut(moved) = marker;
-            state.tell(Event::Marker(Marked { chat: chat.clone(), side, kind: moved, marker }));
+            let marked = Marked { chat: chat.clone(), side, kind: moved, marker };
+            let silent = state.is_silent(&chat);
+            state.tell(if silent { Event::OwnMarker(marked) } else { Event::Marker(marked) });
         }
         let marker =
             state.chats.get(&chat).map_or(Marker::START, |history| history.markers[side.index()].get(kind));
@@ -223,13 +252,56 @@ impl MemoryStore {
         Ok(true)
     }
 
+    fn block_now(&self, block: Block) -> Result<Blocked, StoreError> {
+        let state = &mut *self.state.lock();
+        state.check_open()?;
+        let Block { chat, by, on } = block;
+        let key = (chat.user_id(by), chat.user_id(by.other()));
+        let before = state.blocks.get(&key).map(|hold| hold.since);
+        let of_user = state.blocks.keys().filter(|(user, _)| *user == key.0).count();
+        if on && before.is_none() && of_user >= BLOCKS_MAX_USERS {
+            return Err(StoreError::TooManyBlocks);
+        }
+        let now = Ts(self.watch.read().wall.0.max(state.last_ts + 1));
+        let since = on.then(|| before.unwrap_or(now));
+        let stands = Blocked { chat, by, since };
+        if since == before {
+            return Ok(stands);
+        }
+        let markers = state.chats.get(&stands.chat).map_or([Markers::START; 2], |history| history.markers);
+        match since {
+            Some(since) => drop(state.blocks.insert(key, Hold { since, markers })),
+            None => drop(state.blocks.remove(&key)),
+        }
+        state.tell(Event::Block { stands: stands.clone(), silent: state.is_silent(&stands.chat) });
+        Ok(stands)
+    }
+
+    fn blocks_now(&self, query: &BlocksQuery) -> Result<BlocksPage, StoreError> {
+        let state = self.state.lock();
+        state.check_open()?;
+        let of_user = state.blocks.iter().filter(|((user, _), _)| *user == query.user);
+        let after = of_user.filter(|((_, peer), _)| query.after.as_ref().is_none_or(|after| peer > after));
+        BlocksPage::fill(query, after.map(|((_, peer), hold)| Ok((peer.clone(), hold.since))))
+    }
+
+    fn silent_now(&self, user: &UserId, peers: &[UserId]) -> Result<Vec<bool>, StoreError> {
+        let state = self.state.lock();
+        state.check_open()?;
+        Ok(peers.iter().map(|peer| peer != user && state.is_silent(&Chat::of(user, peer).0)).collect())
+    }
+
     fn inbox_now(&self, query: &InboxQuery) -> Result<InboxPage, StoreError> {
         let state = self.state.lock();
         state.check_open()?;
         let mut entries: Vec<_> = state
             .chats
             .iter()
-            .filter_map(|(chat, history)| history.entry(chat, chat.side_of(query.user.as_str())?))
+            .filter_map(|(chat, history)| {
+                let entry = history.entry(chat, chat.side_of(query.user.as_str())?)?;
+                let markers = Hold::show(state.holds(chat), entry.side, entry.markers);
+                Some(InboxEntry { markers, ..entry })
+            })
             .collect();
         let unread_total = entries.iter().map(|entry| entry.unread).sum();
         entries.sort_by_key(|entry| std::cmp::Reverse(entry.last.ts));
@@ -249,6 +321,15 @@ impl MemoryStore {
         let chats = state.chats.iter().filter(|(chat, _)| chat.side_of(user.as_str()).is_some());
         let mut events: Vec<_> = chats.flat_map(|(chat, history)| history.events(chat, since)).collect();
         events.retain(|event| event.ts() > Some(since));
+        events.retain(|event| match event {
+            Event::Marker(marked) => {
+                let side = marked.chat.side_of(user.as_str()).expect("the user's chats");
+                let stand = state.chats[&marked.chat].markers;
+                let shown = Hold::show(state.holds(&marked.chat), side, stand);
+                shown[marked.side.index()].get(marked.kind) == marked.marker
+            }
+            _ => true,
+        });
         events.sort_by_key(Event::ts);
         let bytes: usize = events.iter().map(Event::weight).sum();
         let known = since == Ts(0) || state.times.contains(&since.0);
@@ -306,6 +387,18 @@ impl Store for MemoryStore {
 
     fn mark(&self, mark: Mark) -> StoreFuture<'_, Marked> {
         Box::pin(ready(self.mark_now(mark)))
+    }
+
+    fn block(&self, block: Block) -> StoreFuture<'_, Blocked> {
+        Box::pin(ready(self.block_now(block)))
+    }
+
+    fn blocks(&self, query: BlocksQuery) -> StoreFuture<'_, BlocksPage> {
+        Box::pin(ready(self.blocks_now(&query)))
+    }
+
+    fn silent(&self, user: UserId, peers: Vec<UserId>) -> StoreFuture<'_, Vec<bool>> {
+        Box::pin(ready(self.silent_now(&user, &peers)))
     }
 
     fn inbox(&self, query: InboxQuery) -> StoreFuture<'_, InboxPage> {

@@ -73,6 +73,15 @@ fn erase(message: &Message, of: Side, now: Ts) -> Option<Message> {
     Some(Message { text: "".into(), data: None, key: None, ..with(message, revision) })
 }
 
+/// Whether a change is kept from one whom the peer blocks: it would reach the peer. What is taken back is not.
+pub(crate) fn reaches_the_peer(change: &Change) -> bool {
+    match change {
+        Change::Edit { .. } => true,
+        Change::React { remove, .. } => !remove,
+        Change::Unsend { .. } | Change::Erase { .. } => false,
+    }
+}
+
 fn react(
     message: &Message,
     by: Side,

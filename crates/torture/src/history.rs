@@ -1,7 +1,10 @@
 //! What the clients asked and heard: one JSON object a line.
 
 use serde::{Deserialize, Serialize};
-use std::io::{self, BufRead, Write};
+use std::{
+    collections::BTreeMap,
+    io::{self, BufRead, Write},
+};
 
 /// Microseconds since the run began, on the one steady clock of all clients.
 pub type Moment = u64;
@@ -13,10 +16,34 @@ pub struct Record {
     pub began: Moment,
     /// When its reply had come, or hope for one was given up.
     pub ended: Moment,
+    /// Who asked, as far as the server was told.
+    #[serde(default)]
+    pub by: By,
     /// What was asked.
     pub call: Call,
     /// What was heard.
     pub reply: Reply,
+}
+
+/// Who asked.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum By {
+    /// The server asks nobody.
+    #[default]
+    Anyone,
+    /// One with a user's token.
+    User {
+        /// The token's user.
+        name: String,
+        /// When the token ends; 0 of one that had ended before the run, and well over the leeway.
+        until: Moment,
+    },
+    /// One with an API key that may act for any user, until it is revoked.
+    Key {
+        /// The key's id.
+        id: String,
+    },
 }
 
 /// What was asked.
@@ -38,8 +65,6 @@ pub enum Call {
     Pull {
         /// Which chat.
         chat: String,
-        /// Who asks, where the server was told.
-        caller: Option<String>,
         /// How many at most.
         limit: u64,
         /// From where.
@@ -62,8 +87,22 @@ pub enum Call {
     Inbox {
         /// Whose.
         user: String,
-        /// Whether nothing else happened from before this call to its reply.
-        quiet: bool,
+    },
+    /// A message is changed, each try of it a call of its own.
+    Revise {
+        /// Which chat.
+        chat: String,
+        /// Which message.
+        seq: u64,
+        /// Who asks for it.
+        user: String,
+        /// What is to be done to it.
+        change: Change,
+    },
+    /// An API key is revoked, by the operator.
+    Revoke {
+        /// Its id.
+        key: String,
     },
     /// A feed; each thing that it tells is a record.
     Feed {
@@ -74,6 +113,38 @@ pub enum Call {
         /// The id that it was resumed from.
         since: Option<String>,
     },
+}
+
+/// What is done to a message.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "change", rename_all = "snake_case")]
+pub enum Change {
+    /// Another text.
+    Edit {
+        /// That text.
+        text: String,
+    },
+    /// It is taken back.
+    Unsend,
+    /// A reaction.
+    React {
+        /// Which.
+        emoji: String,
+        /// Whether it goes.
+        remove: bool,
+    },
+}
+
+/// What a feed calls a change.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Kind {
+    /// Another text.
+    Edit,
+    /// It was taken back.
+    Unsend,
+    /// A reaction came or went.
+    Reaction,
 }
 
 /// Which marker.
@@ -108,12 +179,23 @@ pub enum Reply {
     Marked {
         /// The last message that it covers.
         seq: u64,
+        /// When it came to stand there, in microseconds since the Unix epoch; 0 of one that never moved.
+        ts: u64,
     },
-    /// An inbox.
+    /// How a message stands after a change.
+    Stands {
+        /// The message.
+        message: Message,
+    },
+    /// An inbox, whole.
     Inbox {
         /// Its chats.
         chats: Vec<InboxChat>,
+        /// What it says of all of them.
+        unread_total: u64,
     },
+    /// It was done.
+    Done,
     /// A feed is up to date.
     Ready {
         /// Where it stands.
@@ -125,6 +207,15 @@ pub enum Reply {
     Message {
         /// Its place in the feed.
         id: String,
+        /// As it stands.
+        message: Message,
+    },
+    /// A feed told what was done to a message.
+    Revised {
+        /// Its place in the feed.
+        id: String,
+        /// What was done.
+        what: Kind,
         /// As it stands.
         message: Message,
     },
@@ -153,7 +244,7 @@ pub enum Reply {
 }
 
 /// A message as it was told.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Message {
     /// Its chat, canonical.
     pub chat: String,
@@ -167,6 +258,15 @@ pub struct Message {
     pub text: String,
     /// The sender's own id of it.
     pub key: Option<String>,
+    /// When its text was last replaced, in microseconds since the Unix epoch.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub edited_ts: Option<u64>,
+    /// Whether it was taken back.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub unsent: bool,
+    /// Who reacted, by emoji.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub reactions: BTreeMap<String, Vec<String>>,
 }
 
 /// A chat of an inbox.
@@ -176,8 +276,10 @@ pub struct InboxChat {
     pub last: Message,
     /// Messages of the peer above the read marker.
     pub unread: u64,
-    /// Where the user's own read marker stands; 0 where there is none.
-    pub read: u64,
+    /// Where the read marker of each of its users stands.
+    pub read: BTreeMap<String, u64>,
+    /// Where the delivered marker of each of its users stands.
+    pub delivered: BTreeMap<String, u64>,
 }
 
 /// Writes one record as a line.

@@ -3,6 +3,10 @@
 //! Unlike a reply it is to be read back: it keeps when a message was last revised, in which order the reactions came, and
 //! the digest by which a repeat of its key is known.
 
+mod block;
+
+pub use block::{ArchiveBlock, encode_archive_block};
+
 use crate::{
     data::parse_data,
     fields::{BODY, Fields, missing},
@@ -18,8 +22,8 @@ use std::{borrow::Cow, collections::BTreeMap};
 
 /// What the first line calls the file.
 const FORMAT: &str = "chinwag export";
-/// The version of the lines that this program writes, and the newest that it reads.
-const VERSION: u64 = 1;
+/// The version of the lines that this program writes, and the newest that it reads. The first knew no blocks.
+const VERSION: u64 = 2;
 
 /// A line of an export.
 #[derive(Debug)]
@@ -30,6 +34,8 @@ pub enum ArchiveLine {
     Message(Box<ArchiveMessage>),
     /// Where the markers of a chat stand.
     Markers(ArchiveMarkers),
+    /// A block.
+    Block(ArchiveBlock),
     /// The last: how many messages there were.
     End(u64),
 }
@@ -195,6 +201,10 @@ pub fn encode_archive_message(message: &Message) -> Vec<u8> {
 
 /// The line of a chat's markers.
 pub fn encode_archive_markers(chat: &Chat, markers: &[Markers; 2]) -> Vec<u8> {
+    line(&MarkersOut { r#type: "markers", chat: chat.as_str(), markers: write_markers(chat, markers) })
+}
+
+fn write_markers<'a>(chat: &'a Chat, markers: &[Markers; 2]) -> BTreeMap<&'a str, WireMarkers> {
     let one = |marker: Marker| {
         (marker != Marker::START).then_some(WireMarker { seq: marker.seq.0, ts: marker.ts.0 })
     };
@@ -202,7 +212,7 @@ pub fn encode_archive_markers(chat: &Chat, markers: &[Markers; 2]) -> Vec<u8> {
         let markers = &markers[side.index()];
         (chat.user(side), WireMarkers { delivered: one(markers.delivered), read: one(markers.read) })
     });
-    line(&MarkersOut { r#type: "markers", chat: chat.as_str(), markers: markers.collect() })
+    markers.collect()
 }
 
 /// The last line of an export.
@@ -236,6 +246,8 @@ impl ArchiveLine {
                 "reactions",
                 "first_digest",
                 "markers",
+                "user",
+                "peer",
             ],
         )
         .map_err(of_line)?;
@@ -243,6 +255,7 @@ impl ArchiveLine {
             "head" => head(&fields).map(Self::Head),
             "message" => message(&fields).map(|message| Self::Message(Box::new(message))),
             "markers" => markers(&fields).map(Self::Markers),
+            "block" => block::block(&fields).map(Self::Block),
             "end" => Ok(Self::End(number(&fields, "messages")?)),
             other => Err(Invalid::new("type", format!("there is no line of type {other:?}"))),
         }
@@ -275,7 +288,7 @@ fn of_line(invalid: Invalid) -> Invalid {
     Invalid { field: "line".into(), detail: detail.into(), code: invalid.code }
 }
 
-type Line<'a> = Fields<'a, 17>;
+type Line<'a> = Fields<'a, 19>;
 
 fn number<const N: usize>(fields: &Fields<'_, N>, name: &'static str) -> Result<u64, Invalid> {
     optional_number(fields, name)?.ok_or_else(|| missing(name))
@@ -371,6 +384,11 @@ fn reactions(fields: &Line<'_>, chat: &Chat) -> Result<Vec<Reaction>, Invalid> {
 
 fn markers(fields: &Line<'_>) -> Result<ArchiveMarkers, Invalid> {
     let chat = chat(fields)?;
+    let markers = read_markers(fields, &chat)?;
+    Ok(ArchiveMarkers { chat, markers })
+}
+
+fn read_markers(fields: &Line<'_>, chat: &Chat) -> Result<[Markers; 2], Invalid> {
     let json = fields.object("markers")?.ok_or_else(|| missing("markers"))?;
     let wrong =
         |_| Invalid::new("markers", "markers must be an object of users, each with delivered and read");
@@ -389,7 +407,7 @@ fn markers(fields: &Line<'_>) -> Result<ArchiveMarkers, Invalid> {
             *markers[side.index()].get_mut(kind) = Marker { seq: Seq(marker.seq), ts: Ts(marker.ts) };
         }
     }
-    Ok(ArchiveMarkers { chat, markers })
+    Ok(markers)
 }
 
 #[cfg(test)]

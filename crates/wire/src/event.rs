@@ -1,10 +1,11 @@
 use crate::{
+    block::{BlockReply, write_block},
     encode::{Names, size_hint, write_string},
     mark::marker_name,
     message::WireMessage,
     presence::write_state,
 };
-use chinwag_model::{Chat, Epoch, Event, FeedId, Marked, Presence, RevisionKind, Side, Spelling};
+use chinwag_model::{Blocked, Chat, Epoch, Event, FeedId, Marked, Presence, RevisionKind, Side, Spelling};
 use serde::{Deserialize, Deserializer, de::Error as _};
 use serde_json::value::RawValue;
 use std::{borrow::Cow, io::Write as _};
@@ -16,9 +17,10 @@ pub fn event_name(event: &Event) -> &'static str {
         Event::Revised { kind: RevisionKind::Edit, .. } => "edit",
         Event::Revised { kind: RevisionKind::Unsend, .. } => "unsend",
         Event::Revised { kind: RevisionKind::Reaction, .. } => "reaction",
-        Event::Marker(marked) => marker_name(marked.kind),
+        Event::Marker(marked) | Event::OwnMarker(marked) => marker_name(marked.kind),
         Event::Typing { .. } => "typing",
         Event::Presence(_) => "presence",
+        Event::Block { .. } => "block",
     }
 }
 
@@ -26,7 +28,7 @@ pub fn event_name(event: &Event) -> &'static str {
 pub fn encode_event(event: &Event, epoch: Epoch) -> Vec<u8> {
     let mut out = Vec::with_capacity(match event {
         Event::Message(message) | Event::Revised { message, .. } => size_hint(message) + 80,
-        Event::Marker(_) | Event::Typing { .. } | Event::Presence(_) => 256,
+        _ => 256,
     });
     out.extend_from_slice(br#"{"type":""#);
     out.extend_from_slice(event_name(event).as_bytes());
@@ -39,9 +41,10 @@ pub fn encode_event(event: &Event, epoch: Epoch) -> Vec<u8> {
             out.extend_from_slice(br#","message":"#);
             Names::new(&message.chat, Spelling::Canonical).write_message(&mut out, message);
         }
-        Event::Marker(marked) => write_marked(&mut out, marked),
+        Event::Marker(marked) | Event::OwnMarker(marked) => write_marked(&mut out, marked),
         Event::Typing { chat, by } => write_user(&mut out, chat, *by),
         Event::Presence(presence) => write_presence(&mut out, presence),
+        Event::Block { stands, .. } => write_blocked(&mut out, stands),
     }
     out.push(b'}');
     out
@@ -97,6 +100,11 @@ fn write_marked(out: &mut Vec<u8>, marked: &Marked) {
     write!(out, r#","seq":{},"ts":{}"#, at.seq.0, at.ts.0).expect("a vector takes every write");
 }
 
+fn write_blocked(out: &mut Vec<u8>, stands: &Blocked) {
+    out.push(b',');
+    write_block(out, stands);
+}
+
 fn write_presence(out: &mut Vec<u8>, presence: &Presence) {
     out.extend_from_slice(br#","user":"#);
     write_string(out, presence.user.as_str());
@@ -123,6 +131,8 @@ pub enum WireEvent<'a> {
     Typing(TypingEvent<'a>),
     /// A user came or went.
     Presence(PresenceEvent<'a>),
+    /// The user blocked another, or does so no longer.
+    Block(BlockReply<'a>),
     /// The stream is live from here on.
     Ready(ReadyEvent<'a>),
     /// Something that a newer server tells.
@@ -225,6 +235,7 @@ impl<'a> WireEvent<'a> {
             "delivered" => Self::Delivered(serde_json::from_str(json)?),
             "typing" => Self::Typing(serde_json::from_str(json)?),
             "presence" => Self::Presence(serde_json::from_str(json)?),
+            "block" => Self::Block(serde_json::from_str(json)?),
             "ready" => Self::Ready(serde_json::from_str(json)?),
             _ => Self::Unknown { kind, id: serde_json::from_str::<UnknownHead<'a>>(json)?.id },
         })
@@ -239,7 +250,7 @@ impl<'a> WireEvent<'a> {
             Self::Read(event) | Self::Delivered(event) => Some(&event.id),
             Self::Ready(event) => Some(&event.id),
             Self::Unknown { id, .. } => id.as_deref(),
-            Self::Typing(_) | Self::Presence(_) => None,
+            Self::Typing(_) | Self::Presence(_) | Self::Block(_) => None,
         }
     }
 }

@@ -1,6 +1,8 @@
 use crate::{
     auth::AuthRequest,
+    block::{BlockRequest, BlocksRequest, EndSessionsRequest},
     encode::write_number,
+    erase::EraseRequest,
     fields::{Fields, missing},
     inbox::InboxRequest,
     mark::{MarkRequest, TypingRequest},
@@ -43,6 +45,16 @@ pub enum Op<'a> {
     Typing(TypingRequest<'a>),
     /// `presence`
     Presence(PresenceRequest),
+    /// `block`
+    Block(BlockRequest<'a>),
+    /// `unblock`
+    Unblock(BlockRequest<'a>),
+    /// `blocks`
+    Blocks(BlocksRequest<'a>),
+    /// `end_sessions`
+    EndSessions(EndSessionsRequest<'a>),
+    /// `erase`
+    Erase(EraseRequest<'a>),
     /// `auth`
     Auth(AuthRequest<'a>),
 }
@@ -91,11 +103,17 @@ impl<'a> Op<'a> {
             "react" => Self::React(ReactRequest::parse_json(frame)?),
             "typing" => Self::Typing(TypingRequest::parse_json(frame)?),
             "presence" => Self::Presence(PresenceRequest::parse_json(frame)?),
+            "block" => Self::Block(BlockRequest::parse_json(frame)?),
+            "unblock" => Self::Unblock(BlockRequest::parse_json(frame)?),
+            "blocks" => Self::Blocks(BlocksRequest::parse_json(frame)?),
+            "end_sessions" => Self::EndSessions(EndSessionsRequest::parse_json(frame)?),
+            "erase" => Self::Erase(EraseRequest::parse_json(frame)?),
             "auth" => Self::Auth(AuthRequest::parse_json(frame)?),
             _ => {
                 return Err(Invalid::new(
                     "op",
-                    "op must be send, pull, chats, read, delivered, edit, unsend, react, typing, presence or auth",
+                    "op must be send, pull, chats, read, delivered, edit, unsend, react, typing, presence, block, unblock, blocks, \
+                     end_sessions, erase or auth",
                 ));
             }
         })

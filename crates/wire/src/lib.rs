@@ -8,9 +8,11 @@
 
 mod archive;
 mod auth;
+mod block;
 pub mod close_code;
 mod data;
 mod encode;
+mod erase;
 mod event;
 mod feed;
 mod fields;
@@ -28,11 +30,15 @@ mod revise;
 mod send;
 
 pub use archive::{
-    ArchiveHead, ArchiveLine, ArchiveMarkers, ArchiveMessage, TableRow, encode_archive_end,
-    encode_archive_head, encode_archive_markers, encode_archive_message,
+    ArchiveBlock, ArchiveHead, ArchiveLine, ArchiveMarkers, ArchiveMessage, TableRow, encode_archive_block,
+    encode_archive_end, encode_archive_head, encode_archive_markers, encode_archive_message,
 };
 pub use auth::{AuthRequest, TicketReply, encode_about, encode_auth, encode_ticket};
+pub use block::{
+    BlockReply, BlockRequest, BlocksRequest, EndSessionsRequest, encode_blocked, encode_blocks, encode_ended,
+};
 pub use encode::{encode_message, encode_page};
+pub use erase::{EraseReply, EraseRequest, encode_erased};
 pub use event::{
     MarkEvent, MessageEvent, PollReply, PresenceEvent, ReadyEvent, TypingEvent, WireEvent, encode_event,
     encode_poll, encode_ready, event_name,

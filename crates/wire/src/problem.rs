@@ -70,6 +70,10 @@ codes! {
     NotAMember = 403 "not_a_member" "Not one of the two users of the chat.";
     /// Only the sender of a message may do this to it.
     NotTheSender = 403 "not_the_sender" "Only the sender of the message may do this.";
+    /// The peer takes nothing from the user.
+    Blocked = 403 "blocked" "The peer takes nothing from this user.";
+    /// An administrator ended the session.
+    SessionEnded = 403 "session_ended" "An administrator ended the session.";
     /// The request comes from a page of another site.
     Origin = 403 "origin" "Requests from other sites' pages are refused.";
     /// The request's `Host` is none of this server's names.
@@ -90,6 +94,8 @@ codes! {
     TooLate = 409 "too_late" "The message is too old to be changed.";
     /// The user has as many reactions to the message as are allowed.
     TooManyReactions = 409 "too_many_reactions" "No more reactions of this user to this message.";
+    /// The user blocks as many users as are allowed.
+    TooManyBlocks = 409 "too_many_blocks" "No more users can be blocked.";
     /// The body is over the limit.
     BodyTooLarge = 413 "body_too_large" "The request body is too large.";
     /// The body does not claim to be JSON.
@@ -98,6 +104,8 @@ codes! {
     KeyReused = 422 "key_reused" "This key was used before with another text or data.";
     /// The path speaks WebSocket only; `Upgrade` says so.
     UpgradeRequired = 426 "upgrade_required" "This path needs a WebSocket handshake.";
+    /// The caller asks for more than its rate allows. Nothing was stored.
+    RateLimited = 429 "rate_limited" "Too many requests of this caller; come back later.";
     /// A defect of the server, in a request that stores nothing.
     Internal = 500 "internal" "The server met a defect of its own.";
     /// More work waits than the server takes on. Nothing was stored.

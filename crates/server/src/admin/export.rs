@@ -10,7 +10,10 @@ use chinwag_store::{
     StoreError,
     embedded::{Maintenance, archive::Piece},
 };
-use chinwag_wire::{encode_archive_end, encode_archive_head, encode_archive_markers, encode_archive_message};
+use chinwag_wire::{
+    encode_archive_block, encode_archive_end, encode_archive_head, encode_archive_markers,
+    encode_archive_message,
+};
 use hyper::StatusCode;
 use percent_encoding::percent_decode_str;
 use std::io::{self, Write};
@@ -84,6 +87,7 @@ pub fn write_export(
                 encode_archive_message(&message)
             }
             Piece::Markers(chat, markers) => encode_archive_markers(&chat, &markers),
+            Piece::Block(chat, by, hold) => encode_archive_block(&chat, by, &hold),
         };
         Ok::<_, ExportError>(out.write_all(&line)?)
     })?;

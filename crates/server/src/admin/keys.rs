@@ -28,7 +28,9 @@ pub(super) async fn create(query: &str, app: &App) -> Answer {
     match keys.create(&name, scope, app.now()).await {
         Ok(NewKey { id, secret }) => {
             tracing::info!(%id, scope = scope.as_str(), "an API key was made");
-            text(StatusCode::OK, format!("{id} {secret}\n"))
+            let mut made = text(StatusCode::OK, format!("{id} {secret}\n"));
+            made.extensions_mut().insert(id);
+            made
         }
         Err(error) => failed(&error),
     }
@@ -63,7 +65,7 @@ pub fn write_keys(keys: &[StoredKey]) -> String {
     text
 }
 
-fn value(query: &str, name: &str) -> Option<String> {
+pub(super) fn value(query: &str, name: &str) -> Option<String> {
     let value = query.split('&').filter_map(|pair| pair.split_once('=')).find(|(found, _)| *found == name)?.1;
     Some(percent_decode_str(value).decode_utf8_lossy().into_owned())
 }

@@ -6,8 +6,10 @@
 mod backup;
 mod check;
 mod clock;
+mod erase;
 mod export;
 mod keys;
+mod sessions;
 mod stream;
 
 pub use check::{read_report, write_report};
@@ -16,6 +18,7 @@ pub use keys::write_keys;
 
 use crate::{http::App, lifecycle::Shutdown, metrics::Format};
 use bytes::Bytes;
+use chinwag_model::KeyId;
 use chinwag_store::embedded::Maintenance;
 use http_body_util::{BodyExt as _, Full, combinators::BoxBody};
 use hyper::{
@@ -90,7 +93,22 @@ async fn connection(stream: UnixStream, store: Maintenance, app: App, mut shutdo
     }
 }
 
+/// Answers, and puts into the audit log what changed something or took the history out.
 async fn answer(request: &Request<Incoming>, store: &Maintenance, app: &App) -> Answer {
+    let answer = route(request, store, app).await;
+    let path = request.uri().path();
+    if let Some(audit) = app.audit()
+        && (request.method() != Method::GET || matches!(path, "/backup" | "/export"))
+    {
+        let status = answer.status();
+        let outcome = if status.is_success() { "ok" } else { status.as_str() };
+        let query = request.uri().query().unwrap_or_default();
+        audit.operator(path, query, outcome, answer.extensions().get::<KeyId>());
+    }
+    answer
+}
+
+async fn route(request: &Request<Incoming>, store: &Maintenance, app: &App) -> Answer {
     match (request.method(), request.uri().path()) {
         (&Method::GET, "/backup") => backup::answer(request.uri().query().unwrap_or_default(), store).await,
         (&Method::GET, "/export") => export::answer(request.uri().query().unwrap_or_default(), store).await,
@@ -100,6 +118,8 @@ async fn answer(request: &Request<Incoming>, store: &Maintenance, app: &App) -> 
         (&Method::GET, "/keys") => keys::list(app).await,
         (&Method::POST, "/keys") => keys::create(request.uri().query().unwrap_or_default(), app).await,
         (&Method::POST, "/keys/revoke") => keys::revoke(request.uri().query().unwrap_or_default(), app).await,
+        (&Method::POST, "/erase") => erase::answer(request.uri().query().unwrap_or_default(), app).await,
+        (&Method::POST, "/sessions/end") => sessions::end(request.uri().query().unwrap_or_default(), app),
         _ => text(StatusCode::NOT_FOUND, "there is no such verb"),
     }
 }

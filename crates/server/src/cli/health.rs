@@ -2,10 +2,11 @@
 
 use super::{CliError, ServerArgs, load, output::Output};
 use crate::config::Flags;
-use chinwag_client::{Client, Options};
+use chinwag_client::{Client, Options, Trust};
 use clap::Args;
 use std::{
     net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr},
+    path::PathBuf,
     time::Duration,
 };
 
@@ -22,6 +23,13 @@ pub(super) struct HealthArgs {
         help = "Address of the server [env: CHINWAG_SERVER] [default: the address of CHINWAG_LISTEN, on this machine]"
     )]
     server: Option<String>,
+    #[arg(
+        long,
+        value_name = "FILE",
+        value_hint = clap::ValueHint::FilePath,
+        help = "Certificates (PEM) that the server of --server is trusted by [env: CHINWAG_CA_FILE]"
+    )]
+    ca_file: Option<PathBuf>,
 }
 
 /// Docker takes every exit code but 0 and 1 for something else, so a bad address is 1 too.
@@ -33,14 +41,21 @@ pub(super) async fn run(args: &HealthArgs) -> Result<(), CliError> {
 }
 
 async fn check(args: &HealthArgs) -> Result<(), CliError> {
-    let server = ServerArgs { server: args.server.clone(), token: None };
-    let url = match server.said()? {
-        Some(url) => url,
-        None => format!("http://{}", reachable(load(&Flags::default())?.settings().listen)),
-    };
     let options = Options { connect_timeout: TIMEOUT, try_timeout: TIMEOUT, ..Options::default() };
-    let client = Client::with(&url, options).map_err(|error| CliError::Usage(error.to_string()))?;
-    let server = ServerArgs { server: Some(url), token: None };
+    let mut server = ServerArgs { server: args.server.clone(), token: None, ca_file: args.ca_file.clone() };
+    server.server = server.said()?;
+    let client = if server.server.is_some() {
+        server.bare_client(options)?
+    } else {
+        let settings = load(&Flags::default())?.settings();
+        let scheme = if settings.tls_cert_file.is_some() { "https" } else { "http" };
+        let url = format!("{scheme}://{}", reachable(settings.listen));
+        // The certificate is for the server's name, not for this address, and what is asked is whether it serves: one that
+        // has expired is not mended by a restart. Nothing is told to whoever answers.
+        let client = Client::trusting(&url, options, &Trust::Anyone);
+        server.server = Some(url);
+        client.map_err(|error| CliError::Usage(error.to_string()))?
+    };
     client.ready().await.map_err(|error| CliError::of_client(&error, &server))?;
     let mut output = Output::new();
     output.line("ready")?;

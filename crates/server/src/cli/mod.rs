@@ -5,11 +5,14 @@
 mod admin;
 mod backup;
 mod bench;
+mod block;
+mod certificate;
 mod chat;
 mod check;
 mod clock;
 mod config;
 mod door;
+mod erase;
 mod export;
 mod file;
 mod health;
@@ -29,11 +32,11 @@ mod token;
 mod torture;
 mod user;
 
-use crate::config::{Config, ConfigError, Flags, SERVER_VARIABLE, TOKEN_VARIABLE};
-use chinwag_client::ClientError;
+use crate::config::{CA_FILE_VARIABLE, Config, ConfigError, Flags, SERVER_VARIABLE, TOKEN_VARIABLE};
+use chinwag_client::{Client, ClientError, Options, Trust};
 use clap::{Args, CommandFactory as _, FromArgMatches as _, Parser, Subcommand};
 use output::Output;
-use std::{io, process::ExitCode};
+use std::{fs, io, path::PathBuf, process::ExitCode};
 
 const EXAMPLES: &str = "\
 Examples:
@@ -75,6 +78,12 @@ enum Command {
     Unsend(revise::UnsendArgs),
     /// React to a message, or take a reaction back.
     React(revise::ReactArgs),
+    /// Block a user.
+    Block(block::BlockArgs),
+    /// Block a user no longer.
+    Unblock(block::UnblockArgs),
+    /// List whom a user blocks.
+    Blocks(block::BlocksArgs),
     /// Talk in a chat, in the terminal.
     Chat(chat::ChatArgs),
     /// Follow the feed of a user.
@@ -95,7 +104,7 @@ enum Command {
     Key(key::KeyArgs),
     /// Make a token for trials.
     Token(token::TokenArgs),
-    /// Work on what the store holds of one user.
+    /// Work on what the store holds of one user, or on the user's sessions.
     User(user::UserArgs),
     /// Measure a server, and verify what it stored.
     Bench(bench::BenchArgs),
@@ -133,6 +142,13 @@ struct ServerArgs {
         help = "Token or API key; better in the variable, since other users of this machine see flags [env: CHINWAG_TOKEN]"
     )]
     token: Option<String>,
+    #[arg(
+        long,
+        value_name = "FILE",
+        value_hint = clap::ValueHint::FilePath,
+        help = "Certificates (PEM) that an https server is trusted by, in place of this machine's [env: CHINWAG_CA_FILE]"
+    )]
+    ca_file: Option<PathBuf>,
 }
 
 impl ServerArgs {
@@ -150,14 +166,34 @@ impl ServerArgs {
         Ok(self.said()?.unwrap_or_else(|| "http://127.0.0.1:8080".to_owned()))
     }
 
+    /// Whom an https server is trusted by.
+    fn trust(&self) -> Result<(Trust, String), CliError> {
+        let said = self.ca_file.clone().or_else(|| std::env::var_os(CA_FILE_VARIABLE).map(PathBuf::from));
+        let Some(path) = said.filter(|path| !path.as_os_str().is_empty()) else {
+            return Ok((Trust::System, String::new()));
+        };
+        let what = format!("--ca-file (or {CA_FILE_VARIABLE}): {}: ", path.display());
+        let pem = fs::read(&path).map_err(|error| CliError::Usage(format!("{what}{error}")))?;
+        Ok((Trust::Only(pem), what))
+    }
+
+    /// A client without a token.
+    fn bare_client(&self, options: Options) -> Result<Client, CliError> {
+        let url = self.url()?;
+        if !url.starts_with("https://") {
+            return Client::with(&url, options).map_err(|error| CliError::Usage(error.to_string()));
+        }
+        let (trust, what) = self.trust()?;
+        Client::trusting(&url, options, &trust).map_err(|error| CliError::Usage(format!("{what}{error}")))
+    }
+
     /// The token or key that was said, by flag or variable.
     fn token(&self) -> Option<String> {
         self.token.clone().or_else(|| std::env::var(TOKEN_VARIABLE).ok())
     }
 
-    fn client(&self) -> Result<chinwag_client::Client, CliError> {
-        let url = self.url()?;
-        let client = chinwag_client::Client::new(&url).map_err(|error| CliError::Usage(error.to_string()))?;
+    fn client(&self) -> Result<Client, CliError> {
+        let client = self.bare_client(Options::default())?;
         Ok(match self.token() {
             Some(token) => client.with_token(&token),
             None => client,
@@ -196,6 +232,10 @@ impl CliError {
     fn of_client(error: &ClientError, server: &ServerArgs) -> Self {
         let hint = match error {
             ClientError::Request(_) => return Self::Usage(error.to_string()),
+            ClientError::Untrusted(_) => server
+                .url()
+                .map(|url| format!(" (at {url}; --ca-file names the certificates to trust)"))
+                .unwrap_or_default(),
             _ if error.problem().is_some() => String::new(),
             _ => server.url().map(|url| format!(" (at {url}; --server names another)")).unwrap_or_default(),
         };
@@ -213,6 +253,9 @@ pub async fn run() -> ExitCode {
         Command::Edit(args) => revise::edit(args).await,
         Command::Unsend(args) => revise::unsend(args).await,
         Command::React(args) => revise::react(args).await,
+        Command::Block(args) => block::block(args).await,
+        Command::Unblock(args) => block::unblock(args).await,
+        Command::Blocks(args) => block::blocks(args).await,
         Command::Chat(args) => chat::run(args).await,
         Command::Tail(args) => tail::run(args).await,
         Command::Check(args) => check::run(&args).await,

@@ -37,6 +37,13 @@ pub(super) fn bar_of_rows() -> ProgressBar {
     bar("{bar:40} {percent}%  {human_pos} of about {human_len} rows  {eta} left")
 }
 
+/// A bar that counts changes.
+pub(super) fn bar_of_changes(total: u64) -> ProgressBar {
+    let bar = bar("{bar:40} {percent}%  {human_pos} of about {human_len} changes  {eta} left");
+    bar.set_length(total);
+    bar
+}
+
 /// A bar that counts bytes of a file of this size.
 pub(super) fn bar_of_bytes(total: u64) -> ProgressBar {
     let bar = bar("{bar:40} {percent}%  {bytes} of {total_bytes}  {eta} left");

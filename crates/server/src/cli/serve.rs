@@ -1,18 +1,21 @@
 //! `chinwag serve`: settings, socket, store, in this order, and then the server's life.
 
-use super::{CliError, door, load};
+use super::{CliError, certificate, door, load};
 use crate::{
     admin,
+    audit::Audit,
     config::{Flags, Settings},
     http::{self, App},
     hub,
-    lifecycle::{self, Descriptors, SUPERVISOR_VARIABLE, Shutdown, Standing, Supervisor, on_signals},
+    lifecycle::{
+        self, Descriptors, Entrance, SUPERVISOR_VARIABLE, Shutdown, Standing, Supervisor, on_signals,
+    },
     scrape,
     service::Service,
     telemetry,
 };
 use chinwag_bus::LocalBus;
-use chinwag_model::SystemClock;
+use chinwag_model::{SystemClock, limits::WATCHES_MAX_USERS};
 use chinwag_store::embedded::{self, EmbeddedStore, OpenError};
 use std::{
     io::{self, ErrorKind},
@@ -46,6 +49,7 @@ pub(super) async fn run(flags: &Flags) -> Result<(), CliError> {
     let descriptors = Descriptors::raise(settings.connections_max);
     let clock = Arc::new(SystemClock::default());
     let keys = door::read(&settings, clock.clone()).await?;
+    let tls = certificate::read(&settings, clock.clone())?;
     let cannot = |what: &str, error: io::Error| CliError::Usage(format!("{what}: {error}"));
     // The socket before the store: two servers by mistake then clash on what is quick to explain.
     let listener = bind(settings.listen)?;
@@ -58,8 +62,10 @@ pub(super) async fn run(flags: &Flags) -> Result<(), CliError> {
     let maintenance = store.maintenance();
     let store = Arc::new(store);
     let door = door::hang(keys, store.clone(), clock.clone()).await?;
-    let service = Service::new(store, Arc::new(LocalBus::default()), clock, hub_options(&settings));
+    let service = Service::new(store, Arc::new(LocalBus::default()), clock.clone(), hub_options(&settings));
+    let audit = open_audit(&settings, &clock, &service)?;
     let app = App::guarded(service, door, http_options(&settings));
+    app.audit_to(audit.clone());
     match admin::bind(&settings.data) {
         Ok(listener) => {
             drop(tokio::spawn(admin::serve(listener, maintenance, app.clone(), shutdown.clone())));
@@ -69,26 +75,42 @@ pub(super) async fn run(flags: &Flags) -> Result<(), CliError> {
             admin::socket_path(&settings.data).display()
         ),
     }
+    let mut entrance = Entrance::from(listener);
+    let scheme = if tls.is_some() { "https" } else { "http" };
+    if let Some(tls) = tls {
+        tls.clone().keep();
+        entrance = entrance.with_tls(tls);
+    }
     if let Some(metrics) = metrics {
         tell_metrics(metrics, &app, &shutdown);
     }
     tracing::info!(
         data = %data.display(),
         version = env!("CARGO_PKG_VERSION"),
-        "listening on http://{address}",
+        "listening on {scheme}://{address}",
     );
     watched(shutdown.clone());
-    match lifecycle::run(listener, lifecycle_options(&settings, descriptors), app, shutdown).await {
+    match lifecycle::run(entrance, lifecycle_options(&settings, descriptors), app, shutdown).await {
         Ok(()) => {
+            audit.flush();
             tracing::info!("ended in order");
             Ok(())
         }
         Err(error) => {
+            audit.flush();
             tracing::error!("ending at once: {error}");
             // Dropping the store would wait for its writer, or let the engine write again after a failure.
             process::exit(1)
         }
     }
+}
+
+/// The audit log, if the settings name one.
+fn open_audit(settings: &Settings, clock: &Arc<SystemClock>, service: &Service) -> Result<Audit, CliError> {
+    let Some(path) = &settings.audit_log else { return Ok(Audit::none()) };
+    Audit::open(path, clock.clone(), service.metrics().clone()).map_err(|error| {
+        CliError::Usage(format!("audit_log: {} can't be opened to be written to: {error}", path.display()))
+    })
 }
 
 /// Tells metrics to whoever asks for them at this address.
@@ -200,6 +222,7 @@ fn store_options(settings: &Settings, descriptors: Descriptors) -> embedded::Opt
         chat_cache_bytes: settings.chat_cache_mib << 20,
         inbox_cache_bytes: settings.inbox_cache_mib << 20,
         block_cache_bytes: settings.block_cache_mib << 20,
+        memtable_max_bytes: settings.memtable_mib << 20,
         open_files_max: descriptors.store_files_max,
         wipe_after: Duration::from_secs(settings.wipe_after_s),
         ..embedded::Options::default()
@@ -217,6 +240,9 @@ fn http_options(settings: &Settings) -> http::Options {
         body_timeout: Duration::from_secs(settings.body_timeout_s),
         ping_interval: Duration::from_secs(settings.ping_interval_s),
         heartbeat: Duration::from_secs(settings.heartbeat_s),
+        hsts_max_age: Some(settings.hsts_max_age_s)
+            .filter(|age_s| *age_s > 0 && settings.tls_cert_file.is_some())
+            .map(Duration::from_secs),
         bench_routes: settings.bench_routes,
     }
 }
@@ -225,6 +251,8 @@ fn hub_options(settings: &Settings) -> hub::Options {
     hub::Options {
         sessions_per_user_max: settings.sessions_per_user_max,
         presence_grace: Duration::from_secs(settings.presence_grace_s),
+        outboxes_max_bytes: mib(settings.outboxes_max_mib),
+        watches_max_users: WATCHES_MAX_USERS,
     }
 }
 
@@ -236,6 +264,7 @@ fn lifecycle_options(settings: &Settings, descriptors: Descriptors) -> lifecycle
         head_timeout: Duration::from_secs(settings.head_timeout_s),
         idle_timeout: Duration::from_secs(settings.idle_timeout_s),
         write_timeout: Duration::from_secs(settings.write_timeout_s),
+        ping_interval: Duration::from_secs(settings.ping_interval_s),
         drain_timeout: Duration::from_secs(settings.drain_timeout_s),
     }
 }

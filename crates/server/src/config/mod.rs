@@ -37,6 +37,11 @@ pub const SERVER_VARIABLE: &str = "CHINWAG_SERVER";
 /// The variable that holds the token or API key of those commands.
 pub const TOKEN_VARIABLE: &str = "CHINWAG_TOKEN";
 
+/// The variable that names the file with the certificates that those commands trust.
+pub const CA_FILE_VARIABLE: &str = "CHINWAG_CA_FILE";
+/// What is set for the commands that are clients, and is no setting.
+const OF_CLIENTS: [&str; 3] = [SERVER_VARIABLE, TOKEN_VARIABLE, CA_FILE_VARIABLE];
+
 /// Where a value came from.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Origin {
@@ -203,8 +208,7 @@ impl Environment {
                 found.config = Some(value.into());
             } else if let Some(setting) = names.iter().position(|known| known == name) {
                 found.given.push((setting, Raw::Word(value)));
-            } else if name != SERVER_VARIABLE && name != TOKEN_VARIABLE && !name.starts_with("CHINWAG_TEST_")
-            {
+            } else if !OF_CLIENTS.contains(&name) && !name.starts_with("CHINWAG_TEST_") {
                 found.warnings.push(unknown_variable(name, &value, &names));
             }
         }
@@ -218,7 +222,7 @@ fn unknown_variable(name: &str, value: &OsStr, names: &[String]) -> String {
     let of_kubernetes = name == "CHINWAG_PORT" && value.to_string_lossy().contains("://")
         || name.starts_with("CHINWAG_PORT_")
         || name.starts_with("CHINWAG_SERVICE_");
-    let known = names.iter().map(String::as_str).chain([CONFIG_VARIABLE, SERVER_VARIABLE, TOKEN_VARIABLE]);
+    let known = names.iter().map(String::as_str).chain([CONFIG_VARIABLE]).chain(OF_CLIENTS);
     let hint = match nearest(name, known) {
         _ if of_kubernetes => " (Kubernetes sets it for a Service named chinwag)".to_owned(),
         _ if name == "CHINWAG_PORT" => "; the port is part of CHINWAG_LISTEN".to_owned(),

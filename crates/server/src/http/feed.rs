@@ -158,7 +158,9 @@ async fn gather(feed: &mut Feed, since: Option<FeedId>, until: Instant) -> Resul
             Some(Err(Close::Replaced)) => {
                 return Err(Refusal::new(ProblemCode::Replaced, Close::Replaced.reason()));
             }
-            Some(Err(why @ (Close::Expired | Close::Revoked))) if events.is_empty() => return Err(why.into()),
+            Some(Err(why @ (Close::Expired | Close::Revoked | Close::Ended))) if events.is_empty() => {
+                return Err(why.into());
+            }
             Some(Err(why)) if place.is_none() || (events.is_empty() && !ready && why != Close::Restart) => {
                 return Err(Refusal::new(ProblemCode::Overloaded, why.reason()));
             }

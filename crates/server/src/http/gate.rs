@@ -37,6 +37,8 @@ impl Gate {
             }
             // No browser speaks HTTP/1.0, and HTTP/1.0 has no Host.
             (None, _) if head.version == Version::HTTP_10 => {}
+            // HTTP/2 has `:authority` in its place, which is looked at below.
+            (None, _) if head.version == Version::HTTP_2 && head.uri.authority().is_some() => {}
             (None, _) => {
                 return Err(Refusal::new(ProblemCode::BadRequest, "the header Host is missing"));
             }
@@ -45,6 +47,12 @@ impl Gate {
             && !self.is_ours(authority.as_str().as_bytes())
         {
             return Err(Refusal::new(ProblemCode::Host, "the request is for another host"));
+        }
+        if let (Version::HTTP_2, Some(host), Some(authority)) =
+            (head.version, head.headers.get(HOST), head.uri.authority())
+            && !host.as_bytes().eq_ignore_ascii_case(authority.as_str().as_bytes())
+        {
+            return Err(Refusal::new(ProblemCode::BadRequest, "Host and :authority name different hosts"));
         }
         let may_call = |origin: &[u8]| self.is_our_origin(origin) || cors.permits(origin);
         if head.headers.get_all(ORIGIN).iter().any(|origin| !may_call(origin.as_bytes())) {

@@ -32,6 +32,6 @@ pub(super) async fn typing(
     require_json(head)?;
     let whole = body.read(app).await?;
     let (chat, by) = TypingRequest::parse_json(&whole.bytes)?.into_typing()?;
-    app.service.typing(caller, chat, by)?;
+    app.service.typing(caller, chat, by).await?;
     Ok(no_content())
 }

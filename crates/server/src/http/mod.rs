@@ -5,9 +5,11 @@
 //!
 //! **Architecture invariant:** this room knows nothing of sockets, signals or settings; it answers one request at a time.
 
+mod block;
 mod body;
 mod content;
 mod cors;
+mod erase;
 mod feed;
 mod gate;
 mod headers;
@@ -27,9 +29,10 @@ mod send;
 pub use crate::ws::Session;
 pub use content::Content;
 pub use lifeline::Lifeline;
-pub(crate) use reply::Refusal;
+pub(crate) use reply::{Refusal, problem_code};
 
 use crate::{
+    audit::Audit,
     hub::Identity,
     identity::{ApiKeys, Door},
     metrics::{Face, Machine, Metrics, Snapshot, Verb},
@@ -38,7 +41,7 @@ use crate::{
     ws,
 };
 use body::Inbound;
-use chinwag_model::{KeyId, MarkerKind, Ts};
+use chinwag_model::{Erased, KeyId, MarkerKind, Ts, UserId, limits::REPLY_UNCOUNTED_MAX_BYTES};
 use chinwag_peer::{Forwarding, Peer};
 use chinwag_store::{Store, StoreError};
 use chinwag_wire::ProblemCode;
@@ -47,7 +50,7 @@ use futures_util::FutureExt;
 use gate::Gate;
 use hyper::{
     Method, Request, Response,
-    body::Incoming,
+    body::{Body as _, Incoming},
     header::{CONNECTION, HeaderValue},
     http::request::Parts,
 };
@@ -56,12 +59,12 @@ use std::{
     any::Any,
     panic::AssertUnwindSafe,
     sync::{
-        Arc,
+        Arc, OnceLock,
         atomic::{AtomicBool, Ordering::Relaxed},
     },
     time::{Duration, Instant},
 };
-use tokio::sync::Semaphore;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 /// A reply. One with `Connection: close` is a stream, or was given before the request's body was read to its end.
 pub type Reply = Response<Content>;
@@ -79,7 +82,8 @@ pub struct Options {
     pub allowed_origins: Vec<String>,
     /// Whose word counts about who makes a request.
     pub forwarding: Forwarding,
-    /// Bytes of request bodies that may be held at once, over all connections; one more is refused as overloaded.
+    /// Bytes of request bodies that may be held at once, over all connections; one more is refused as overloaded. As many
+    /// again of replies may wait for the clients of HTTP/2.
     pub bodies_max_bytes: usize,
     /// How long a request's body may take to arrive.
     pub body_timeout: Duration,
@@ -87,6 +91,8 @@ pub struct Options {
     pub ping_interval: Duration,
     /// How long a stream of events may be silent before it carries a comment.
     pub heartbeat: Duration,
+    /// For how long browsers are told to come through TLS only; `None` where it is not spoken, or they are told nothing.
+    pub hsts_max_age: Option<Duration>,
     /// Whether `POST /bench/noop` and `GET /bench/echo` exist.
     pub bench_routes: bool,
 }
@@ -104,9 +110,14 @@ struct Shared {
     cors: Cors,
     /// One permit a byte of the bodies, and of the messages of a WebSocket, that did not fit in one read.
     body_bytes: Arc<Semaphore>,
+    /// One permit a byte of the replies that wait for a client of HTTP/2.
+    reply_bytes: Arc<Semaphore>,
+    /// The header `Strict-Transport-Security`.
+    transport_security: Option<HeaderValue>,
     options: Options,
     leaving: AtomicBool,
     ids: Ids,
+    audit: OnceLock<Audit>,
 }
 
 impl App {
@@ -117,9 +128,11 @@ impl App {
 
     /// An application that asks at a door who comes.
     pub fn guarded(service: Service, door: Door, options: Options) -> Self {
-        let body_bytes = Arc::new(Semaphore::new(options.bodies_max_bytes.min(Semaphore::MAX_PERMITS)));
+        let bytes = || Arc::new(Semaphore::new(options.bodies_max_bytes.min(Semaphore::MAX_PERMITS)));
+        let (body_bytes, reply_bytes) = (bytes(), bytes());
         let gate = Gate::new(&options.allowed_hosts);
         let cors = Cors::new(&options.allowed_origins);
+        let transport_security = options.hsts_max_age.map(headers::transport_security);
         Self {
             shared: Arc::new(Shared {
                 service,
@@ -127,9 +140,12 @@ impl App {
                 gate,
                 cors,
                 body_bytes,
+                reply_bytes,
+                transport_security,
                 options,
                 leaving: AtomicBool::new(false),
                 ids: Ids::default(),
+                audit: OnceLock::new(),
             }),
         }
     }
@@ -165,10 +181,34 @@ impl App {
         revoked
     }
 
+    /// Erases a user, or counts what there is of one: see [`Service::erase_for_operator`].
+    ///
+    /// # Errors
+    /// Those of [`Service::erase_for_operator`].
+    pub async fn erase(&self, user: &UserId, only_count: bool) -> Result<Erased, StoreError> {
+        self.shared.service.erase_for_operator(user, only_count).await
+    }
+
+    /// Ends all sessions of a user; how many there were. For the operator, who is asked nothing.
+    pub fn end_sessions(&self, user: &UserId) -> usize {
+        self.shared.service.end_sessions_of(user)
+    }
+
     /// From now on `/readyz` says that the server is going away, and every feed ends; everything else still works.
     pub fn leave(&self) {
         self.shared.leaving.store(true, Relaxed);
         self.shared.service.leave();
+    }
+
+    /// Names the audit log. To be called once, before the first request.
+    pub fn audit_to(&self, audit: Audit) {
+        self.shared.service.audited_by(Arc::new(audit.clone()));
+        let _first_stays = self.shared.audit.set(audit);
+    }
+
+    /// The audit log; `None` where there is none.
+    pub fn audit(&self) -> Option<&Audit> {
+        self.shared.audit.get()
     }
 
     /// What is counted.
@@ -226,9 +266,43 @@ impl App {
         if !body.is_over(head) {
             reply.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
         }
-        headers::secure(&mut reply);
+        headers::secure(&mut reply, self.shared.transport_security.as_ref());
         self.shared.cors.open(head, &mut reply);
         reply
+    }
+
+    /// Answers a request that came without TLS to where TLS is spoken; nothing of it is looked at.
+    pub fn refuse_plain(&self) -> Reply {
+        let why = "this port speaks TLS: the address begins with https:// or wss://";
+        let mut reply = Refusal::new(ProblemCode::BadRequest, why).into_reply();
+        reply.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
+        headers::secure(&mut reply, None);
+        reply
+    }
+
+    /// Counts a reply that may have to wait for its client, of which one connection can have many; or refuses as
+    /// overloaded in its place, unless the request at that path may have changed something. What is held is to be dropped
+    /// once the client has the reply.
+    pub fn hold(&self, path: &str, reply: Reply) -> (Reply, Option<OwnedSemaphorePermit>) {
+        let length = reply.body().size_hint().exact().and_then(|length| u32::try_from(length).ok());
+        let Some(length) =
+            length.filter(|length| *length as usize > REPLY_UNCOUNTED_MAX_BYTES && !changes(path))
+        else {
+            return (reply, None);
+        };
+        if let Ok(held) = self.shared.reply_bytes.clone().try_acquire_many_owned(length) {
+            return (reply, Some(held));
+        }
+        let refusal = Refusal::new(ProblemCode::Overloaded, "too many large replies wait for their clients");
+        self.metrics().error(refusal.code());
+        let mut refused = refusal.into_reply();
+        // What the reply says of the request, and to browsers, holds.
+        for (name, value) in reply.into_parts().0.headers {
+            if let Some(name) = name {
+                refused.headers_mut().entry(name).or_insert(value);
+            }
+        }
+        (refused, None)
     }
 
     /// Every route.
@@ -260,7 +334,14 @@ impl App {
             ("/api/unsend", &Method::POST) => revise::unsend(app, caller, head, body).await,
             ("/api/react", &Method::POST) => revise::react(app, caller, head, body).await,
             ("/api/typing", &Method::POST) => mark::typing(app, caller, head, body).await,
-            ("/api/presence", &Method::GET | &Method::HEAD) => presence::presence(app, caller, head, body),
+            ("/api/presence", &Method::GET | &Method::HEAD) => {
+                presence::presence(app, caller, head, body).await
+            }
+            ("/api/block", &Method::POST) => block::block(app, caller, head, body, true).await,
+            ("/api/unblock", &Method::POST) => block::block(app, caller, head, body, false).await,
+            ("/api/blocks", &Method::GET | &Method::HEAD) => block::blocks(app, caller, head, body).await,
+            ("/api/erase", &Method::POST) => erase::erase(app, caller, head, body).await,
+            ("/api/sessions/end", &Method::POST) => block::end_sessions(app, caller, head, body).await,
             ("/api/ticket", &Method::POST) => identify::ticket(app, identity, body).await,
             ("/api/events", &Method::GET) => feed::events(app, identity, head, body, lifeline),
             ("/api/poll", &Method::GET) => feed::poll(app, identity, head, body, lifeline).await,
@@ -282,10 +363,11 @@ impl App {
     fn methods(&self, path: &str) -> Option<&'static str> {
         match path {
             "/api/send" | "/api/read" | "/api/delivered" | "/api/edit" | "/api/unsend" | "/api/react"
-            | "/api/typing" | "/api/ticket" => Some("POST"),
+            | "/api/typing" | "/api/block" | "/api/unblock" | "/api/sessions/end" | "/api/erase"
+            | "/api/ticket" => Some("POST"),
             "/api/pull" => Some("GET, HEAD, POST"),
-            "/api/chats" | "/api/presence" | "/about" | "/openapi.json" | "/ping" | "/healthz"
-            | "/readyz" => Some("GET, HEAD"),
+            "/api/chats" | "/api/presence" | "/api/blocks" | "/about" | "/openapi.json" | "/ping"
+            | "/healthz" | "/readyz" => Some("GET, HEAD"),
             "/api/ws" | "/api/events" | "/api/poll" => Some("GET"),
             path if page::is_at(path) => Some("GET, HEAD"),
             BENCH_NOOP if self.shared.options.bench_routes => Some("POST"),
@@ -341,10 +423,23 @@ fn no_such_path() -> Refusal {
 fn after_panic(head: &Parts, panic: &(dyn Any + Send)) -> Refusal {
     let path = head.uri.path();
     tracing::error!(method = %head.method, path, why = why_panicked(panic), "a handler panicked");
-    Refusal::after_panic(matches!(
+    Refusal::after_panic(changes(path))
+}
+
+/// Whether a request at a path may change what is stored, so that its outcome matters.
+fn changes(path: &str) -> bool {
+    matches!(
         path,
-        "/api/send" | "/api/read" | "/api/delivered" | "/api/edit" | "/api/unsend" | "/api/react"
-    ))
+        "/api/send"
+            | "/api/read"
+            | "/api/delivered"
+            | "/api/edit"
+            | "/api/unsend"
+            | "/api/react"
+            | "/api/block"
+            | "/api/unblock"
+            | "/api/erase"
+    )
 }
 
 /// What a panic said.

@@ -132,6 +132,9 @@ impl From<ServiceError> for Refusal {
         match error {
             ServiceError::Denied(denied) => denied.into(),
             ServiceError::Leaving => Self::new(ProblemCode::Unavailable, "the server is shutting down"),
+            ServiceError::TooManyWatched => {
+                Self::new(ProblemCode::Overloaded, "too many users are watched already; come back later")
+            }
             ServiceError::Store(error) => error.into(),
         }
     }
@@ -141,7 +144,7 @@ impl From<Denied> for Refusal {
     fn from(denied: Denied) -> Self {
         let code = match denied {
             Denied::NotAMember => ProblemCode::NotAMember,
-            Denied::OtherUser | Denied::OthersOwn | Denied::Scope => ProblemCode::NotAllowed,
+            _ => ProblemCode::NotAllowed,
         };
         Self::new(code, denied.to_string())
     }
@@ -166,9 +169,37 @@ impl From<Close> for Refusal {
             Close::Expired => ProblemCode::TokenExpired,
             Close::Revoked => ProblemCode::TokenInvalid,
             Close::Replaced => ProblemCode::Replaced,
+            Close::Ended => ProblemCode::SessionEnded,
             Close::Restart | Close::Overloaded | Close::FellBehind => ProblemCode::Overloaded,
         };
         Self::new(code, why.reason())
+    }
+}
+
+/// The code under which an error leaves.
+pub(crate) fn problem_code(error: &ServiceError) -> ProblemCode {
+    match error {
+        ServiceError::Denied(Denied::NotAMember) => ProblemCode::NotAMember,
+        ServiceError::Denied(
+            Denied::OtherUser | Denied::OthersOwn | Denied::Administrators | Denied::Scope,
+        ) => ProblemCode::NotAllowed,
+        ServiceError::Leaving => ProblemCode::Unavailable,
+        ServiceError::TooManyWatched => ProblemCode::Overloaded,
+        ServiceError::Store(error) => match error {
+            StoreError::Busy { .. } => ProblemCode::Overloaded,
+            StoreError::Full { .. } => ProblemCode::StorageFull,
+            StoreError::KeyReused => ProblemCode::KeyReused,
+            StoreError::NoSuchMessage => ProblemCode::NoSuchMessage,
+            StoreError::NotTheSender => ProblemCode::NotTheSender,
+            StoreError::Unsent => ProblemCode::Unsent,
+            StoreError::TooLate => ProblemCode::TooLate,
+            StoreError::TooManyReactions => ProblemCode::TooManyReactions,
+            StoreError::Blocked => ProblemCode::Blocked,
+            StoreError::TooManyBlocks => ProblemCode::TooManyBlocks,
+            StoreError::Unavailable(_) => ProblemCode::Unavailable,
+            StoreError::OutcomeUnknown(_) => ProblemCode::OutcomeUnknown,
+            StoreError::Damaged(_) => ProblemCode::Internal,
+        },
     }
 }
 
@@ -206,6 +237,11 @@ impl From<StoreError> for Refusal {
             StoreError::TooLate => {
                 Self::new(ProblemCode::TooLate, "the message is too old to be edited or unsent")
             }
+            StoreError::Blocked => Self::new(ProblemCode::Blocked, "the peer takes nothing from this user"),
+            StoreError::TooManyBlocks => Self::new(
+                ProblemCode::TooManyBlocks,
+                format!("a user blocks at most {} users", chinwag_model::limits::BLOCKS_MAX_USERS),
+            ),
             StoreError::TooManyReactions => Self::new(
                 ProblemCode::TooManyReactions,
                 format!("a user has at most {} reactions to a message", chinwag_model::limits::REACTIONS_MAX),
@@ -222,6 +258,36 @@ impl From<StoreError> for Refusal {
                 tracing::error!(%error, "a pull met damaged bytes");
                 Self::new(ProblemCode::Internal, "the stored bytes could not be read")
             }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::time::Duration;
+
+    #[test]
+    fn what_is_told_elsewhere_of_an_error_is_the_code_of_its_reply() {
+        let words = || "words".to_owned();
+        let of_store = [
+            StoreError::Busy { retry_after: Duration::from_secs(1) },
+            StoreError::Full { free_bytes: 1, reserve_bytes: 2 },
+            StoreError::KeyReused,
+            StoreError::NoSuchMessage,
+            StoreError::NotTheSender,
+            StoreError::Unsent,
+            StoreError::TooLate,
+            StoreError::TooManyReactions,
+            StoreError::Unavailable(words()),
+            StoreError::OutcomeUnknown(words()),
+            StoreError::Damaged(words()),
+        ];
+        let denied = [Denied::NotAMember, Denied::OtherUser, Denied::OthersOwn, Denied::Scope];
+        let all = of_store.into_iter().map(ServiceError::Store).chain(denied.map(ServiceError::Denied));
+        for error in all.chain([ServiceError::Leaving]) {
+            let told = problem_code(&error);
+            assert_eq!(told, Refusal::from(error).code());
         }
     }
 }

@@ -13,6 +13,8 @@ pub enum Close {
     Expired,
     /// The key that opened it was revoked.
     Revoked,
+    /// An administrator ended it.
+    Ended,
 }
 
 impl Close {
@@ -22,6 +24,7 @@ impl Close {
             Self::Restart => 1012,
             Self::Overloaded => 1013,
             Self::Expired | Self::Revoked => 4401,
+            Self::Ended => 4403,
             Self::FellBehind => 4408,
             Self::Replaced => 4409,
         }
@@ -36,6 +39,7 @@ impl Close {
             Self::Replaced => "a newer session of this user took the place; do not reconnect by yourself",
             Self::Expired => "the token has expired; come back with a new one and the last id",
             Self::Revoked => "the key was revoked",
+            Self::Ended => "an administrator ended the session; do not reconnect by yourself",
         }
     }
 }

@@ -12,6 +12,7 @@ mod lease;
 mod outbox;
 mod outgoing;
 mod presence;
+mod room;
 mod session;
 
 pub use census::Census;
@@ -22,11 +23,12 @@ pub use outgoing::Outgoing;
 pub use session::Session;
 
 use chinwag_bus::{Bus, Listener};
-use chinwag_model::{Clock, Epoch, Event, KeyId, Presence, RevisionKind, Ts, UserId};
+use chinwag_model::{Chat, Clock, Epoch, Event, KeyId, Presence, RevisionKind, Ts, UserId};
 use lease::Leases;
 use outbox::Outbox;
 use parking_lot::Mutex;
 use presence::{Item, LastSeen, News};
+use room::Room;
 use std::{
     collections::HashMap,
     hash::{BuildHasher, RandomState},
@@ -48,6 +50,19 @@ pub struct Options {
     pub sessions_per_user_max: usize,
     /// How long a user counts as online after the last session was closed, so that a reconnect is not seen.
     pub presence_grace: Duration,
+    /// Bytes that may wait for all sessions together; past that those for which the most waits are closed.
+    pub outboxes_max_bytes: usize,
+    /// Users whom all sessions together may watch; a session that would watch one more is refused.
+    pub watches_max_users: usize,
+}
+
+/// Why no session is opened.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum NotOpened {
+    /// The hub is leaving.
+    Leaving,
+    /// All sessions together watch as many users as they may.
+    TooManyWatched,
 }
 
 /// Every session of this node.
@@ -66,6 +81,9 @@ pub struct Hub {
     leaving: AtomicBool,
     /// Events that were put into an outbox, once for each.
     delivered: AtomicU64,
+    room: Arc<Room>,
+    /// Held while it is looked which sessions take the most room.
+    making_room: Mutex<()>,
 }
 
 impl Drop for Hub {
@@ -113,6 +131,8 @@ impl Hub {
             last_seen: LastSeen::default(),
             leaving: AtomicBool::new(false),
             delivered: AtomicU64::new(0),
+            room: Arc::new(Room::new(options.outboxes_max_bytes, options.watches_max_users)),
+            making_room: Mutex::default(),
         });
         bus.listen(hub.clone());
         let teller = tokio::spawn(presence::tell(Arc::downgrade(&hub), hub.news.clone()));
@@ -126,13 +146,24 @@ impl Hub {
         &self.bus
     }
 
-    /// Opens a session: from now on its outbox gathers what its user, and those whom it watches, have to hear. `None`
-    /// once the hub is leaving. It ends with its identity.
-    pub fn open(self: &Arc<Self>, identity: Identity, user: UserId, watch: Vec<UserId>) -> Option<Session> {
+    /// Opens a session: from now on its outbox gathers what its user, and those whom it watches, have to hear. It ends
+    /// with its identity.
+    ///
+    /// # Errors
+    /// [`NotOpened`].
+    pub fn open(
+        self: &Arc<Self>,
+        identity: Identity,
+        user: UserId,
+        watch: Vec<UserId>,
+    ) -> Result<Session, NotOpened> {
         if self.leaving.load(Relaxed) {
-            return None;
+            return Err(NotOpened::Leaving);
         }
-        let outbox = Arc::new(Outbox::default());
+        if !self.room.watch(watch.len()) {
+            return Err(NotOpened::TooManyWatched);
+        }
+        let outbox = Arc::new(Outbox::new(watch, self.room.clone()));
         {
             let mut shard = self.shard(user.as_str()).lock();
             let entry = shard.entry(user.clone()).or_default();
@@ -145,17 +176,29 @@ impl Hub {
                 entry.sessions.remove(0).close(Close::Replaced);
             }
         }
-        for watched in &watch {
+        for watched in outbox.watch() {
             let mut shard = self.shard(watched.as_str()).lock();
             shard.entry(watched.clone()).or_default().watchers.push(outbox.clone());
         }
         let lease = self.leases.give(identity, &outbox);
-        let session = Session::new(self.clone(), user, watch, outbox, lease);
+        let session = Session::new(self.clone(), user, outbox, lease);
         if self.leaving.load(Relaxed) {
             // It may have come too late to be found by those who close all.
             session.outbox().close(Close::Restart);
         }
-        Some(session)
+        Ok(session)
+    }
+
+    /// Forgets when a user was last seen.
+    pub fn forget(&self, user: &UserId) {
+        self.last_seen.forget(user);
+    }
+
+    /// Ends all sessions of a user; how many there were.
+    pub fn end(&self, user: &UserId) -> usize {
+        let shard = self.shard(user.as_str()).lock();
+        let Some(entry) = shard.get(user) else { return 0 };
+        entry.sessions.iter().filter(|session| session.close(Close::Ended)).count()
     }
 
     /// Whether a user is there.
@@ -180,7 +223,9 @@ impl Hub {
         self.leaving.store(true, Relaxed);
         for shard in &self.shards {
             for entry in shard.lock().values() {
-                entry.sessions.iter().for_each(|session| session.close(Close::Restart));
+                for session in &entry.sessions {
+                    session.close(Close::Restart);
+                }
             }
         }
     }
@@ -191,7 +236,7 @@ impl Hub {
     }
 
     /// Takes a session off the tables.
-    fn close(&self, user: &UserId, watch: &[UserId], outbox: &Arc<Outbox>) {
+    fn close(&self, user: &UserId, outbox: &Arc<Outbox>) {
         let of = |other: &Arc<Outbox>| Arc::ptr_eq(other, outbox);
         {
             let mut shard = self.shard(user.as_str()).lock();
@@ -205,7 +250,7 @@ impl Hub {
                 }
             }
         }
-        for watched in watch {
+        for watched in outbox.watch() {
             let mut shard = self.shard(watched.as_str()).lock();
             if let Some(entry) = shard.get_mut(watched) {
                 entry.watchers.retain(|watcher| !of(watcher));
@@ -213,6 +258,45 @@ impl Hub {
                     shard.remove(watched);
                 }
             }
+        }
+    }
+
+    /// From now on the two users of a chat hear nothing of one another's coming and going, or hear it again; their sessions
+    /// that watch are told how that looks.
+    fn silence(&self, chat: &Chat, silent: bool) {
+        for &side in chat.sides() {
+            let peer = chat.user_id(side.other());
+            let sessions = {
+                let shard = self.shard(chat.user(side)).lock();
+                shard.get(chat.user(side)).map_or_else(Vec::new, |entry| entry.sessions.clone())
+            };
+            for session in sessions.iter().filter(|session| session.silence(&peer, silent)) {
+                let presence = if silent { Presence::unknown(&peer) } else { self.presence(&peer) };
+                session.push(Arc::new(Outgoing::of(&Event::Presence(presence), self.epoch)));
+            }
+        }
+    }
+
+    /// Closes the sessions for which the most waits, where too much waits for all.
+    fn make_room(&self) {
+        if !self.room.is_over() {
+            return;
+        }
+        let Some(_making) = self.making_room.try_lock() else { return };
+        let mut sessions = Vec::new();
+        for shard in &self.shards {
+            for entry in shard.lock().values() {
+                let waiting = entry.sessions.iter().map(|session| (session.weight(), session.clone()));
+                sessions.extend(waiting.filter(|(bytes, _)| *bytes > 0));
+            }
+        }
+        let closed = self.room.heaviest(sessions);
+        tracing::warn!(
+            sessions = closed.len(),
+            "too much waits for all sessions: those furthest behind are closed"
+        );
+        for session in closed {
+            session.close(Close::FellBehind);
         }
     }
 
@@ -249,12 +333,14 @@ impl Listener for Hub {
         let mut outgoing = None;
         let mut write = || outgoing.get_or_insert_with(|| Arc::new(Outgoing::of(event, self.epoch))).clone();
         if let Event::Presence(presence) = event {
-            let shard = self.shard(presence.user.as_str()).lock();
-            if let Some(entry) = shard.get(&presence.user) {
-                entry.watchers.iter().for_each(|watcher| watcher.push(write()));
+            if let Some(entry) = self.shard(presence.user.as_str()).lock().get(&presence.user) {
+                entry.watchers.iter().for_each(|watcher| watcher.push_presence(&presence.user, write()));
                 self.delivered.fetch_add(entry.watchers.len() as u64, Relaxed);
             }
-            return;
+            return self.make_room();
+        }
+        if let Event::Block { stands, silent } = event {
+            self.silence(&stands.chat, *silent);
         }
         let unsent = match event {
             Event::Revised { message, kind: RevisionKind::Unsend } => Some(message),
@@ -273,6 +359,7 @@ impl Listener for Hub {
                 self.delivered.fetch_add(entry.sessions.len() as u64, Relaxed);
             }
         }
+        self.make_room();
     }
 
     fn lost(&self) {

@@ -1,13 +1,17 @@
 //! What waits for one session, bounded in events and bytes.
 
-use super::{Close, Outgoing};
+use super::{
+    Close, Outgoing,
+    room::{EVENT_BYTES, Room},
+};
 use chinwag_model::{
-    Message,
+    Message, UserId,
     limits::{OUTBOX_MAX_BYTES, OUTBOX_MAX_EVENTS},
 };
-use parking_lot::Mutex;
+use parking_lot::{Mutex, MutexGuard};
 use std::{
     collections::VecDeque,
+    ops::{Deref, DerefMut},
     sync::Arc,
     task::{Context, Poll, Waker},
 };
@@ -23,12 +27,23 @@ const MESSAGE: &str = "message";
 /// A session's outbox. While the session catches up an outbox that is full is emptied, and the session catches up once
 /// more; after that it has fallen behind.
 #[derive(Default)]
-pub(super) struct Outbox(Mutex<State>);
+pub(super) struct Outbox {
+    state: Mutex<State>,
+    /// The users whom the session watches.
+    watch: Box<[UserId]>,
+    /// What it counts for; `None` in tests of it alone.
+    room: Option<Arc<Room>>,
+}
 
 #[derive(Default)]
 struct State {
     waiting: VecDeque<Arc<Outgoing>>,
     waiting_bytes: usize,
+    /// What the room was told of.
+    counted_bytes: usize,
+    /// Of each whom the session watches, whether it is kept from it by a block, as far as that is known. Empty where nothing
+    /// is.
+    silent: Box<[Option<bool>]>,
     /// The session takes from here; before that it catches up.
     live: bool,
     /// Something may have been lost.
@@ -50,40 +65,112 @@ pub(crate) enum Given {
     Closed(Close),
 }
 
+/// An outbox that is looked at or changed. What it then holds is counted.
+struct Locked<'a> {
+    state: MutexGuard<'a, State>,
+    room: Option<&'a Room>,
+}
+
+impl Deref for Locked<'_> {
+    type Target = State;
+
+    fn deref(&self) -> &State {
+        &self.state
+    }
+}
+
+impl DerefMut for Locked<'_> {
+    fn deref_mut(&mut self) -> &mut State {
+        &mut self.state
+    }
+}
+
+impl Drop for Locked<'_> {
+    fn drop(&mut self) {
+        let now = self.state.weight();
+        let before = std::mem::replace(&mut self.state.counted_bytes, now);
+        if let Some(room) = self.room.filter(|_| now != before) {
+            room.moved(before, now);
+        }
+    }
+}
+
+impl Drop for Outbox {
+    fn drop(&mut self) {
+        if let Some(room) = &self.room {
+            room.moved(self.state.get_mut().counted_bytes, 0);
+            room.unwatch(self.watch.len());
+        }
+    }
+}
+
 impl Outbox {
+    /// An outbox of a session that watches these users, whose places in the room are taken.
+    pub(super) fn new(watch: Vec<UserId>, room: Arc<Room>) -> Self {
+        Self { state: Mutex::default(), watch: watch.into(), room: Some(room) }
+    }
+
+    /// The users whom the session watches.
+    pub(super) fn watch(&self) -> &[UserId] {
+        &self.watch
+    }
+
+    /// What waits, in bytes.
+    pub(super) fn weight(&self) -> usize {
+        self.state.lock().counted_bytes
+    }
+
+    fn lock(&self) -> Locked<'_> {
+        Locked { state: self.state.lock(), room: self.room.as_deref() }
+    }
+
+    /// Puts in that a user who is watched came or went, unless a block keeps that from the session.
+    pub(super) fn push_presence(&self, user: &UserId, event: Arc<Outgoing>) {
+        let at = self.watch.iter().position(|watched| watched == user);
+        let mut state = self.lock();
+        if at.is_none_or(|at| state.silent.get(at) != Some(&Some(true))) {
+            state.push(event);
+        }
+    }
+
+    /// A user is kept from the session by a block from now on, or no longer. Whether the session watches that user, and this
+    /// is news to it.
+    pub(super) fn silence(&self, user: &UserId, silent: bool) -> bool {
+        let Some(at) = self.watch.iter().position(|watched| watched == user) else { return false };
+        let before = self.lock().known(self.watch.len())[at].replace(silent);
+        before.unwrap_or(false) != silent
+    }
+
+    /// Takes in what the store says of those whom the session watches, in their order, but for those of whom a block that
+    /// came later has said it.
+    pub(super) fn learn(&self, silent: Vec<bool>) {
+        if silent.contains(&true) {
+            for (known, silent) in self.lock().known(self.watch.len()).iter_mut().zip(silent) {
+                known.get_or_insert(silent);
+            }
+        }
+    }
+
+    /// Whether a block keeps the watched user in this place from the session.
+    pub(super) fn is_silent(&self, at: usize) -> bool {
+        self.lock().silent.get(at) == Some(&Some(true))
+    }
+
     /// Puts in one more event.
     pub(super) fn push(&self, event: Arc<Outgoing>) {
-        let mut state = self.0.lock();
-        if state.closed.is_some() || state.resync {
-            return;
-        }
-        let bytes = state.waiting_bytes + event.json.len();
-        if event.name == TYPING && state.waiting.len() >= TYPING_MAX_WAITING {
-            return;
-        }
-        let full = state.waiting.len() >= OUTBOX_MAX_EVENTS
-            || (bytes > OUTBOX_MAX_BYTES && !state.waiting.is_empty());
-        match (full, state.live) {
-            (false, _) => {
-                state.waiting_bytes = bytes;
-                state.waiting.push_back(event);
-            }
-            (true, true) => state.close(Close::FellBehind),
-            (true, false) => state.start_again(),
-        }
-        state.wake();
+        self.lock().push(event);
     }
 
     /// How many events wait, and their bytes.
     pub(super) fn waiting(&self) -> (usize, usize) {
-        let state = self.0.lock();
+        let state = self.lock();
         (state.waiting.len(), state.waiting_bytes)
     }
 
     /// A message was unsent, and now stands as `told` tells it: what waits carries its text no more. To be called before
     /// that it was unsent is put in.
     pub(super) fn take_back(&self, message: &Arc<Message>, told: &Arc<Outgoing>) {
-        let mut state = self.0.lock();
+        let mut state = self.lock();
         if state.closed.is_some() {
             return;
         }
@@ -106,30 +193,32 @@ impl Outbox {
 
     /// The messages that were unsent since this was last asked, of a session that catches up.
     pub(super) fn unsent(&self) -> Vec<Arc<Message>> {
-        std::mem::take(&mut self.0.lock().unsent)
+        std::mem::take(&mut self.lock().unsent)
     }
 
     /// Something may have been lost.
     pub(super) fn resync(&self) {
-        let mut state = self.0.lock();
+        let mut state = self.lock();
         if state.closed.is_none() {
             state.start_again();
             state.wake();
         }
     }
 
-    /// Ends the session; the first reason stays. What waits is not given any more.
-    pub(super) fn close(&self, why: Close) {
-        let mut state = self.0.lock();
-        if state.closed.is_none() {
+    /// Ends the session; the first reason stays. What waits is not given any more. Whether it had not ended before.
+    pub(super) fn close(&self, why: Close) -> bool {
+        let mut state = self.lock();
+        let open = state.closed.is_none();
+        if open {
             state.close(why);
             state.wake();
         }
+        open
     }
 
     /// Why the session has ended, if it has. The task is woken when it does.
     pub(super) fn poll_closed(&self, cx: &mut Context<'_>) -> Poll<Close> {
-        let mut state = self.0.lock();
+        let mut state = self.lock();
         match state.closed {
             Some(why) => Poll::Ready(why),
             None => state.wait(cx),
@@ -138,14 +227,14 @@ impl Outbox {
 
     /// From now on the session reads its events up to date from the store; what comes meanwhile is kept for later.
     pub(super) fn catch_up(&self) {
-        let mut state = self.0.lock();
+        let mut state = self.lock();
         state.live = false;
         state.resync = false;
     }
 
     /// Takes the next event.
     pub(super) fn poll_next(&self, cx: &mut Context<'_>) -> Poll<Given> {
-        let mut state = self.0.lock();
+        let mut state = self.lock();
         state.live = true;
         state.unsent = Vec::new();
         if let Some(why) = state.closed {
@@ -169,6 +258,40 @@ impl Outbox {
 }
 
 impl State {
+    fn push(&mut self, event: Arc<Outgoing>) {
+        if self.closed.is_some() || self.resync {
+            return;
+        }
+        let bytes = self.waiting_bytes + event.json.len();
+        if event.name == TYPING && self.waiting.len() >= TYPING_MAX_WAITING {
+            return;
+        }
+        let full =
+            self.waiting.len() >= OUTBOX_MAX_EVENTS || (bytes > OUTBOX_MAX_BYTES && !self.waiting.is_empty());
+        match (full, self.live) {
+            (false, _) => {
+                self.waiting_bytes = bytes;
+                self.waiting.push_back(event);
+            }
+            (true, true) => self.close(Close::FellBehind),
+            (true, false) => self.start_again(),
+        }
+        self.wake();
+    }
+
+    /// What it holds, in bytes.
+    fn weight(&self) -> usize {
+        self.waiting_bytes + self.waiting.len() * EVENT_BYTES
+    }
+
+    /// What is known of those whom the session watches.
+    fn known(&mut self, watched: usize) -> &mut [Option<bool>] {
+        if self.silent.is_empty() {
+            self.silent = vec![None; watched].into();
+        }
+        &mut self.silent
+    }
+
     fn wait<T>(&mut self, cx: &Context<'_>) -> Poll<T> {
         match &mut self.waker {
             Some(waker) => waker.clone_from(cx.waker()),
@@ -230,7 +353,7 @@ mod tests {
             outbox.push(event(bytes));
             outbox.push(event(bytes));
             assert!(matches!(take(&outbox), Poll::Ready(Given::Closed(Close::FellBehind))), "{fit} and one");
-            let state = outbox.0.lock();
+            let state = outbox.state.lock();
             assert_eq!(
                 (state.waiting.capacity(), state.waiting_bytes),
                 (0, 0),

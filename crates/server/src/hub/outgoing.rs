@@ -24,7 +24,7 @@ impl Outgoing {
             Event::Message(message) | Event::Revised { message, .. } => {
                 Some((message.chat.clone(), message.seq))
             }
-            Event::Marker(_) | Event::Typing { .. } | Event::Presence(_) => None,
+            _ => None,
         };
         Self {
             name: event_name(event),

@@ -31,6 +31,10 @@ impl LastSeen {
         self.0.insert(user.clone(), at);
     }
 
+    pub(super) fn forget(&self, user: &UserId) {
+        self.0.remove(user);
+    }
+
     pub(super) fn get(&self, user: &UserId) -> Option<Ts> {
         self.0.get(user)
     }
@@ -111,5 +115,20 @@ pub(super) async fn tell(hub: Weak<Hub>, news: News) {
         let item = news.next().await;
         let Some(hub) = hub.upgrade() else { return };
         hub.tell(item);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn who_is_forgotten_was_never_seen() {
+        let seen = LastSeen::default();
+        let user = |name| UserId::parse("user", name).expect("a name");
+        seen.put(&user("apple"), Ts(1));
+        seen.put(&user("banana"), Ts(2));
+        seen.forget(&user("apple"));
+        assert_eq!((seen.get(&user("apple")), seen.get(&user("banana"))), (None, Some(Ts(2))));
     }
 }

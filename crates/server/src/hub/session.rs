@@ -14,7 +14,6 @@ use std::{
 pub struct Session {
     hub: Arc<Hub>,
     user: UserId,
-    watch: Vec<UserId>,
     outbox: Arc<Outbox>,
     /// `None` for one that has no end of its own.
     lease: Option<Arc<Lease>>,
@@ -23,14 +22,8 @@ pub struct Session {
 }
 
 impl Session {
-    pub(super) fn new(
-        hub: Arc<Hub>,
-        user: UserId,
-        watch: Vec<UserId>,
-        outbox: Arc<Outbox>,
-        lease: Option<Arc<Lease>>,
-    ) -> Self {
-        Self { hub, user, watch, outbox, lease, followed: Arc::default() }
+    pub(super) fn new(hub: Arc<Hub>, user: UserId, outbox: Arc<Outbox>, lease: Option<Arc<Lease>>) -> Self {
+        Self { hub, user, outbox, lease, followed: Arc::default() }
     }
 
     pub(super) fn outbox(&self) -> &Outbox {
@@ -61,13 +54,27 @@ impl Session {
     }
 
     fn topics(&self) -> Vec<Topic> {
-        let watched = self.watch.iter().cloned().map(Topic::Presence);
+        let watched = self.watch().iter().cloned().map(Topic::Presence);
         std::iter::once(Topic::Feed(self.user.clone())).chain(watched).collect()
     }
 
-    /// How those whom it watches stand now.
+    /// Whom it watches.
+    pub(crate) fn watch(&self) -> &[UserId] {
+        self.outbox.watch()
+    }
+
+    /// Takes in who of those whom it watches is kept from it by a block, in their order.
+    pub(crate) fn learn_silence(&self) -> impl FnOnce(Vec<bool>) + Send + use<> {
+        let outbox = self.outbox.clone();
+        move |silent| outbox.learn(silent)
+    }
+
+    /// How those whom it watches stand now, as far as it may know.
     pub(crate) fn watched(&self) -> Vec<Presence> {
-        self.watch.iter().map(|user| self.hub.presence(user)).collect()
+        let one = |(at, user): (usize, &UserId)| {
+            if self.outbox.is_silent(at) { Presence::unknown(user) } else { self.hub.presence(user) }
+        };
+        self.watch().iter().enumerate().map(one).collect()
     }
 
     /// Ready once the session has been ended by another than its client.
@@ -93,7 +100,7 @@ impl Session {
 
 impl Drop for Session {
     fn drop(&mut self) {
-        self.hub.close(&self.user, &self.watch, &self.outbox);
+        self.hub.close(&self.user, &self.outbox);
         let followed = self.followed.load(Relaxed);
         self.topics().iter().take(followed).for_each(|topic| self.hub.bus().leave(topic));
     }

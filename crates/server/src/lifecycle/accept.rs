@@ -1,14 +1,15 @@
 //! How connections come in.
 
 use super::{
-    Options, connection,
+    Options,
     crowd::Crowd,
+    greeting,
     peers::{Peers, Place},
     preface::Prefaces,
     shutdown::Stop,
     told::Told,
 };
-use crate::http::App;
+use crate::{http::App, tls::Tls};
 use chinwag_peer::Peer;
 use socket2::SockRef;
 use std::{convert::Infallible, io, net::SocketAddr, sync::Arc, time::Duration};
@@ -26,6 +27,8 @@ const LOOK_AGAIN: Duration = Duration::from_secs(1);
 
 pub(super) struct Acceptor<'a> {
     pub(super) listener: TcpListener,
+    /// Where connections come through TLS.
+    pub(super) tls: Option<Arc<Tls>>,
     pub(super) app: &'a App,
     pub(super) options: Arc<Options>,
     pub(super) slots: &'a Arc<Semaphore>,
@@ -100,7 +103,7 @@ impl Acceptor<'_> {
             return;
         }
         let (app, options) = (self.app.clone(), self.options.clone());
-        let (peers, prefaces) = (self.peers.clone(), self.prefaces.clone());
+        let (peers, prefaces, tls) = (self.peers.clone(), self.prefaces.clone(), self.tls.clone());
         let mut stop = self.stop.subscribe();
         let seat = Arc::new(self.crowd.seat());
         app.metrics().accepted.count();
@@ -114,7 +117,7 @@ impl Acceptor<'_> {
                     let named = prefaces.read(&mut stream, peer, options.head_timeout, &mut stop).await?;
                     (named, place(&peers, &app, named)?)
                 };
-                let takeover = connection::serve(stream, peer, seat, options, app, stop).await;
+                let takeover = greeting::serve(stream, peer, seat, tls, options, app, stop).await;
                 takeover.map(|takeover| (takeover, place))
             };
             let takeover = tokio::select! {

@@ -10,6 +10,7 @@ use super::{
 use crate::{
     deadline::poll_deadline,
     http::{App, Reply, Session},
+    stream::Stream,
 };
 use bytes::Bytes;
 use chinwag_peer::Peer;
@@ -28,18 +29,17 @@ use std::{
     time::Duration,
 };
 use tokio::{
-    net::TcpStream,
     sync::watch,
     time::{Instant, sleep_until},
 };
 
 /// Most bytes that a connection holds unread, and so the longest head of a request.
-const READ_MAX_BYTES: usize = 64 * 1024;
+pub(super) const READ_MAX_BYTES: usize = 64 * 1024;
 
 /// A connection that has left HTTP behind.
 pub(super) struct Takeover {
     session: Box<Session>,
-    stream: TcpStream,
+    stream: Stream,
     /// What came after the handshake.
     read_ahead: Bytes,
     write_timeout: Duration,
@@ -56,11 +56,21 @@ impl Takeover {
     }
 }
 
-/// Serves a connection until it ends, has had its time, or the server stops; or until it leaves HTTP.
+/// What requests of a connection are answered with.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Answers {
+    /// What they ask for.
+    All,
+    /// That they ought to have come through TLS.
+    NeedTls,
+}
+
+/// Serves a connection of HTTP/1 until it ends, has had its time, or the server stops; or until it leaves HTTP.
 pub(super) async fn serve(
-    stream: TcpStream,
+    stream: Stream,
     peer: Peer,
     seat: Arc<Seat>,
+    answers: Answers,
     options: Arc<Options>,
     app: App,
     stop: watch::Receiver<Stop>,
@@ -72,7 +82,10 @@ pub(super) async fn serve(
         async move {
             pulse.serving();
             let on_upgrade = hyper::upgrade::on(&mut request);
-            let mut reply = app.handle(request, &pulse.lifeline, peer).await;
+            let mut reply = match answers {
+                Answers::All => app.handle(request, &pulse.lifeline, peer).await,
+                Answers::NeedTls => app.refuse_plain(),
+            };
             if let Some(session) = reply.body_mut().take_session() {
                 *upgrade.lock() = Some((on_upgrade, session));
             }
@@ -112,15 +125,25 @@ pub(super) async fn serve(
         let Some(deadline) = pulse.deadline() else { return Poll::Pending };
         ready!(poll_deadline(timer.as_mut(), deadline, cx));
         tracing::debug!(?pulse, "a connection had its time");
+        if pulse.is_idle() {
+            // Nothing is under way: it is ended in order, as far as that takes no time.
+            connection.as_mut().graceful_shutdown();
+            let _ended_or_dropped = connection.as_mut().poll(cx);
+        }
         Poll::Ready(())
     })
     .await;
     let (on_upgrade, session) = upgrade.lock().take()?;
-    // Where the handshake's reply has left, the connection is at hand; else there is none.
+    let (stream, read_ahead) = left(on_upgrade)?;
+    Some(Takeover { session, stream, read_ahead, write_timeout: options.write_timeout, stop })
+}
+
+/// The connection that has left HTTP, and what was read of it. Where the handshake's reply has left, it is at hand; else there
+/// is none.
+fn left(on_upgrade: OnUpgrade) -> Option<(Stream, Bytes)> {
     let upgraded = on_upgrade.now_or_never()?.ok()?;
     let parts = upgraded.downcast::<TokioIo<Socket>>().expect("it was made of nothing else");
-    let (stream, read_ahead) = (parts.io.into_inner().into_stream(), parts.read_buf);
-    Some(Takeover { session, stream, read_ahead, write_timeout: options.write_timeout, stop })
+    Some((parts.io.into_inner().into_stream(), parts.read_buf))
 }
 
 fn kind_of(reply: &Reply) -> Ready {

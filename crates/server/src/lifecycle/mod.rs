@@ -1,8 +1,9 @@
 //! The server's life: it accepts connections, bounds their number and their time, and ends in order.
 //!
 //! Reading order: `shutdown` (who says when), `accept` (how connections come in), `preface` (what a proxy says before the
-//! first byte of one), `connection` (one of them), `pulse`
-//! (what it is doing and until when), `socket` (how that is known); `peers` (how many one peer has), `crowd` (who leaves where there are too many), `descriptors` (how many
+//! first byte of one), `greeting` (what a connection speaks), `connection` (one of HTTP/1), `pulse` (what it is doing and
+//! until when), `socket` (how that is known), `http2` (one of HTTP/2), `streams` (what its requests are doing); `peers`
+//! (how many one peer has), `crowd` (who leaves where there are too many), `descriptors` (how many
 //! there can be); `supervisor` (who watches over the process). The end, here
 //! in [`run`], goes: readiness fails, every feed ends, no more is accepted, idle connections are closed, requests in
 //! flight are answered, the store is closed.
@@ -13,11 +14,14 @@ mod accept;
 mod connection;
 mod crowd;
 mod descriptors;
+mod greeting;
+mod http2;
 mod peers;
 mod preface;
 mod pulse;
 mod shutdown;
 mod socket;
+mod streams;
 mod supervisor;
 mod told;
 
@@ -25,7 +29,7 @@ pub use descriptors::Descriptors;
 pub use shutdown::{Shutdown, Trigger, on_signals};
 pub use supervisor::{SUPERVISOR_VARIABLE, Standing, Supervisor};
 
-use crate::http::App;
+use crate::{http::App, tls::Tls};
 use accept::Acceptor;
 use chinwag_peer::Networks;
 use crowd::Crowd;
@@ -55,14 +59,39 @@ pub struct Options {
     pub peer_connections_max: u32,
     /// Proxies whose every connection begins with a header of the PROXY protocol. Nobody else's may.
     pub proxy_protocol: Networks,
-    /// How long a request's head may take from its first byte to its last; then the connection is closed.
+    /// How long a request's head may take from its first byte to its last, and the handshake of TLS; then the connection
+    /// is closed.
     pub head_timeout: Duration,
     /// How long a connection may be idle; then it is closed.
     pub idle_timeout: Duration,
-    /// How long a reply may wait for a client that takes none of it; then the connection is dropped.
+    /// How long a reply may wait for a client that takes none of it; then the connection is dropped, or the stream of
+    /// HTTP/2.
     pub write_timeout: Duration,
+    /// How long a connection of HTTP/2 may be silent before its client is asked whether it is there.
+    pub ping_interval: Duration,
     /// How long requests in flight may take at the end; then they are dropped.
     pub drain_timeout: Duration,
+}
+
+/// Where connections come in.
+#[derive(Debug)]
+pub struct Entrance {
+    listener: TcpListener,
+    tls: Option<Arc<Tls>>,
+}
+
+impl From<TcpListener> for Entrance {
+    fn from(listener: TcpListener) -> Self {
+        Self { listener, tls: None }
+    }
+}
+
+impl Entrance {
+    /// The same, through TLS only.
+    #[must_use]
+    pub fn with_tls(self, tls: Arc<Tls>) -> Self {
+        Self { tls: Some(tls), ..self }
+    }
 }
 
 /// Why the server ended otherwise than it was asked to. The process must then end at once, non-zero.
@@ -84,11 +113,12 @@ pub enum RunError {
 /// # Errors
 /// [`RunError`].
 pub async fn run(
-    listener: TcpListener,
+    entrance: impl Into<Entrance>,
     options: Options,
     app: App,
     mut shutdown: Shutdown,
 ) -> Result<(), RunError> {
+    let Entrance { listener, tls } = entrance.into();
     let life = Life {
         slots: Arc::new(Semaphore::new(slots(&options))),
         stop: watch::Sender::new(Stop::Run),
@@ -98,6 +128,7 @@ pub async fn run(
     life.app.metrics().set_connections_max(slots(&life.options) as u64);
     let acceptor = Acceptor {
         listener,
+        tls,
         app: &life.app,
         options: life.options.clone(),
         slots: &life.slots,

@@ -8,7 +8,7 @@ use tokio::time::Instant;
 
 /// How long a connection stays after a reply that was given before its request had been read: so long the client may
 /// still send, and find the reply, before it is cut off.
-const LINGER_MAX: Duration = Duration::from_secs(3);
+pub(super) const LINGER_MAX: Duration = Duration::from_secs(3);
 
 /// What a connection is doing.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -75,6 +75,11 @@ impl Pulse {
         };
         let blocked = state.blocked_since.map(|since| since + self.options.write_timeout);
         phase.into_iter().chain(blocked).min()
+    }
+
+    /// Whether the connection waits for a request.
+    pub(super) fn is_idle(&self) -> bool {
+        self.state.lock().phase == Phase::Idle
     }
 
     /// Bytes came in.

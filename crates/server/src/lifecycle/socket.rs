@@ -1,22 +1,20 @@
 //! A connection's socket, which tells the [`Pulse`] what passes, and closes without destroying what was sent.
 
 use super::pulse::Pulse;
+use crate::stream::{Passed, Stream};
 use std::{
     io,
     pin::Pin,
     sync::Arc,
     task::{Context, Poll, ready},
 };
-use tokio::{
-    io::{AsyncRead, AsyncWrite, ReadBuf},
-    net::TcpStream,
-};
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
 /// Most bytes that are read and thrown away so that a client which still sends can read its reply.
 const LINGER_MAX_BYTES: usize = 32 * 1024 * 1024;
 
 pub(super) struct Socket {
-    stream: TcpStream,
+    stream: Stream,
     pulse: Arc<Pulse>,
     closing: Option<Closing>,
 }
@@ -31,24 +29,24 @@ struct Closing {
 }
 
 impl Socket {
-    pub(super) fn new(stream: TcpStream, pulse: Arc<Pulse>) -> Self {
+    pub(super) fn new(stream: Stream, pulse: Arc<Pulse>) -> Self {
         Self { stream, pulse, closing: None }
     }
 
     /// The connection below, of a client that has switched to another protocol.
-    pub(super) fn into_stream(self) -> TcpStream {
+    pub(super) fn into_stream(self) -> Stream {
         self.stream
     }
 
-    /// Whether a client, whose end is the end of its request, has ended. What it has sent on hides that.
-    fn poll_ended(&self, cx: &mut Context<'_>) -> bool {
-        let mut byte = [0];
-        let peeked = self.stream.poll_peek(cx, &mut ReadBuf::new(&mut byte));
-        matches!(peeked, Poll::Ready(Ok(0) | Err(_)))
-    }
-
-    fn note<T>(&self, written: Poll<io::Result<T>>) -> Poll<io::Result<T>> {
-        self.pulse.wrote(written.is_pending());
+    /// Tells what became of what was written.
+    fn note<T>(&mut self, written: Poll<io::Result<T>>) -> Poll<io::Result<T>> {
+        let Passed { took, full } = self.stream.passed();
+        if took {
+            self.pulse.wrote(false);
+        }
+        if full {
+            self.pulse.wrote(true);
+        }
         written
     }
 }
@@ -89,9 +87,10 @@ impl AsyncWrite for Socket {
 
     /// The HTTP library flushes whenever it has looked for anything to do, even where nothing was written.
     fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        ready!(Pin::new(&mut self.stream).poll_flush(cx))?;
+        let flushed = Pin::new(&mut self.stream).poll_flush(cx);
+        ready!(self.note(flushed))?;
         self.pulse.flushed();
-        if self.pulse.lifeline.is_held() && self.poll_ended(cx) {
+        if self.pulse.lifeline.is_held() && self.stream.poll_ended(cx) {
             return Poll::Ready(Err(io::ErrorKind::ConnectionAborted.into()));
         }
         Poll::Ready(Ok(()))

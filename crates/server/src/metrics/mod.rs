@@ -57,6 +57,8 @@ pub struct Metrics {
     pub accepted: Counter,
     /// Connections that were closed because their peer had all that it may.
     pub refused: Counter,
+    /// Lines of the audit log that could not be written to it.
+    pub audit_lost: Counter,
     messages: Counter,
     changes: Counter,
     batch_bytes: Counter,
@@ -101,6 +103,7 @@ impl Default for Metrics {
             connections_max: AtomicU64::new(0),
             accepted: Counter::default(),
             refused: Counter::default(),
+            audit_lost: Counter::default(),
             messages: Counter::default(),
             changes: Counter::default(),
             batch_bytes: Counter::default(),

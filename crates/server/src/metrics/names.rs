@@ -99,6 +99,7 @@ metrics! {
     READY: Gauge "chinwag_ready" [] "1 where sends are taken, as /readyz says it; else 0";
     CLOCK_JUMPED: Gauge "chinwag_clock_jumped" [] "1 where the clock jumped ahead and nothing expires until that is confirmed; else 0";
     BUILD: Gauge "chinwag_build_info" ["version"] "Always 1; the version is a label";
+    AUDIT_LOST: Counter "chinwag_audit_lost_total" [] "Lines of the audit log that could not be written to it, and went to the log";
     RSS: Gauge "chinwag_process_resident_memory_bytes" [] "Memory of the process";
     FDS: Gauge "chinwag_process_open_fds" [] "Open file descriptors";
     FDS_MAX: Gauge "chinwag_process_max_fds" [] "Most file descriptors that the process may have open";
@@ -121,9 +122,9 @@ mod tests {
             let good = |c: char| c.is_ascii_lowercase() || c == '_';
             assert!(name.chars().all(good) && labels.iter().all(|label| label.chars().all(good)), "{name}");
             assert_eq!(name.ends_with("_total"), *kind == Kind::Counter, "{name}");
-            for unit in ["_ms", "_us", "_kib", "_mib", "_percent", "_milliseconds"] {
-                assert!(!name.contains(unit), "{name}: base units only");
-            }
+            let other_units =
+                ["ms", "us", "ns", "kib", "mib", "kb", "mb", "percent", "minutes", "milliseconds"];
+            assert!(name.split('_').all(|word| !other_units.contains(&word)), "{name}: base units only");
             assert!(!help.is_empty() && !help.ends_with('.'), "{name}: the exposition adds none");
         }
     }

@@ -63,6 +63,16 @@ words! {
         Typing = "typing",
         /// Ask who is there.
         Presence = "presence",
+        /// Block a user.
+        Block = "block",
+        /// Block a user no longer.
+        Unblock = "unblock",
+        /// List whom one blocks.
+        Blocks = "blocks",
+        /// End a user's sessions.
+        EndSessions = "end_sessions",
+        /// Erase a user.
+        Erase = "erase",
         /// Get a ticket.
         Ticket = "ticket",
         /// Renew a session's token.
@@ -77,6 +87,8 @@ words! {
         Probe = "probe",
         /// Ask for the description of the API.
         OpenApi = "openapi",
+        /// Get the page for people, or what it is made of.
+        Page = "page",
         /// Ask, as a browser does, what a page may do.
         Preflight = "preflight",
         /// Measure the server.
@@ -112,12 +124,19 @@ impl Verb {
             "/api/react" => Self::React,
             "/api/typing" => Self::Typing,
             "/api/presence" => Self::Presence,
+            "/api/block" => Self::Block,
+            "/api/unblock" => Self::Unblock,
+            "/api/blocks" => Self::Blocks,
+            "/api/sessions/end" => Self::EndSessions,
+            "/api/erase" => Self::Erase,
             "/api/ticket" => Self::Ticket,
             "/api/ws" => Self::WebSocket,
             "/api/events" => Self::Events,
             "/api/poll" => Self::Poll,
             "/ping" | "/healthz" | "/readyz" => Self::Probe,
             "/openapi.json" => Self::OpenApi,
+            "/" | "/about" => Self::Page,
+            path if path.starts_with("/page/") || path.starts_with("/client/") => Self::Page,
             path if path.starts_with("/bench/") => Self::Bench,
             _ => Self::Other,
         }
@@ -136,6 +155,11 @@ impl Verb {
             Op::React(_) => Self::React,
             Op::Typing(_) => Self::Typing,
             Op::Presence(_) => Self::Presence,
+            Op::Block(_) => Self::Block,
+            Op::Unblock(_) => Self::Unblock,
+            Op::Blocks(_) => Self::Blocks,
+            Op::EndSessions(_) => Self::EndSessions,
+            Op::Erase(_) => Self::Erase,
             Op::Auth(_) => Self::Auth,
         }
     }

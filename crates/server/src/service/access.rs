@@ -15,6 +15,10 @@ pub enum Act<'a> {
     In(&'a Chat, Side),
     /// See what is a user's own: the inbox, the feed.
     SeeOwn(&'a UserId),
+    /// Change what is a user's own: whom the user blocks.
+    Own(&'a UserId),
+    /// Do what no user may, over a user: end the user's sessions.
+    Over(&'a UserId),
     /// See what every user may see of the others: whether they are there.
     SeeOthers,
 }
@@ -31,6 +35,9 @@ pub enum Denied {
     /// A feed and an inbox are their user's only.
     #[error("this is another user's, and seen by that user only")]
     OthersOwn,
+    /// What an administrator's key alone may do.
+    #[error("only a key of scope admin may do this")]
+    Administrators,
     /// The key's scope does not reach so far.
     #[error("the key's scope does not allow this")]
     Scope,
@@ -59,6 +66,8 @@ fn permit_user(user: &str, act: Act<'_>) -> Result<(), Denied> {
         Act::See(chat) => (chat.side_of(user).is_some(), Denied::NotAMember),
         Act::In(chat, side) => (chat.user(side) == user, Denied::OtherUser),
         Act::SeeOwn(whose) => (whose.as_str() == user, Denied::OthersOwn),
+        Act::Own(whose) => (whose.as_str() == user, Denied::OtherUser),
+        Act::Over(_) => (false, Denied::Administrators),
         Act::SeeOthers => (true, Denied::OtherUser),
     };
     if allowed { Ok(()) } else { Err(denied) }
@@ -68,7 +77,8 @@ fn permit_user(user: &str, act: Act<'_>) -> Result<(), Denied> {
 const fn needed(act: Act<'_>) -> Scope {
     match act {
         Act::See(_) | Act::SeeOwn(_) | Act::SeeOthers => Scope::Read,
-        Act::In(..) => Scope::Act,
+        Act::In(..) | Act::Own(_) => Scope::Act,
+        Act::Over(_) => Scope::Admin,
     }
 }
 
@@ -94,17 +104,33 @@ mod tests {
         let (apple, cherry) = (Caller::User(user("apple")), Caller::User(user("cherry")));
         let key = |scope| Caller::Key { id: KeyId::parse("k1").expect("an id"), scope };
         let own = user("apple");
-        let acts = [Act::See(&chat), Act::In(&chat, Side::First), Act::SeeOwn(&own), Act::SeeOthers];
+        let acts = [
+            Act::See(&chat),
+            Act::In(&chat, Side::First),
+            Act::SeeOwn(&own),
+            Act::Own(&own),
+            Act::Over(&own),
+            Act::SeeOthers,
+        ];
         let decisions = |caller: &Caller| acts.map(|act| permit(caller, act));
-        let all = [Ok(()); 4];
+        let all = [Ok(()); 6];
+        let but_over = |denied| [Ok(()), Ok(()), Ok(()), Ok(()), Err(denied), Ok(())];
         assert_eq!(decisions(&Caller::Anyone), all);
-        assert_eq!(decisions(&apple), all);
+        assert_eq!(decisions(&apple), but_over(Denied::Administrators));
         assert_eq!(
             decisions(&cherry),
-            [Err(Denied::NotAMember), Err(Denied::OtherUser), Err(Denied::OthersOwn), Ok(())]
+            [
+                Err(Denied::NotAMember),
+                Err(Denied::OtherUser),
+                Err(Denied::OthersOwn),
+                Err(Denied::OtherUser),
+                Err(Denied::Administrators),
+                Ok(())
+            ]
         );
-        assert_eq!(decisions(&key(Scope::Read)), [Ok(()), Err(Denied::Scope), Ok(()), Ok(())]);
-        assert_eq!(decisions(&key(Scope::Act)), all);
+        let scope = Err(Denied::Scope);
+        assert_eq!(decisions(&key(Scope::Read)), [Ok(()), scope, Ok(()), scope, scope, Ok(())]);
+        assert_eq!(decisions(&key(Scope::Act)), but_over(Denied::Scope));
         assert_eq!(decisions(&key(Scope::Admin)), all);
         // The other of a chat's two users sees it, and still may not speak for the peer.
         assert_eq!(permit(&apple, Act::In(&chat, Side::Second)), Err(Denied::OtherUser));

@@ -85,18 +85,29 @@ impl Service {
     /// Opens a session and its feed, which ends with the caller's identity.
     ///
     /// # Errors
-    /// Those of [`super::permit`], and [`ServiceError::Leaving`].
+    /// Those of [`super::permit`], [`ServiceError::Leaving`] and [`ServiceError::TooManyWatched`].
     pub fn subscribe(&self, identity: Identity, subscribe: Subscribe) -> Result<Feed, ServiceError> {
         let Subscribe { user, since, watch } = subscribe;
         Self::permit(&identity.caller, Act::SeeOwn(&user))?;
         if !watch.is_empty() {
             Self::permit(&identity.caller, Act::SeeOthers)?;
         }
-        let session = self.shared.hub.open(identity, user, watch).ok_or(ServiceError::Leaving)?;
+        let session = self.shared.hub.open(identity, user, watch)?;
         let (service, following) = (self.clone(), session.follow());
-        let user = session.user().clone();
+        let (user, watch, learn) =
+            (session.user().clone(), session.watch().to_vec(), session.learn_silence());
         let asking = Box::pin(async move {
             following.await;
+            if !watch.is_empty() {
+                learn(
+                    service
+                        .shared
+                        .store
+                        .silent(user.clone(), watch)
+                        .await
+                        .map_err(|error| no_feed(&error))?,
+                );
+            }
             service.missed(user, since).await
         });
         Ok(Feed {
@@ -136,18 +147,21 @@ impl Service {
             let turn = timeout(CATCH_UP_TURN_MAX, turn).await.map_err(|_| Close::Overloaded)?;
             held = Some(turn.expect("the semaphore is never closed"));
         }
-        let catch_up = store.catch_up(user, known).await.map_err(|error| {
-            if !matches!(error, StoreError::Busy { .. }) {
-                tracing::error!(%error, "a feed could not catch up");
-            }
-            Close::Overloaded
-        })?;
+        let catch_up = store.catch_up(user, known).await.map_err(|error| no_feed(&error))?;
         let recovered = since.is_none() || (known.is_some() && catch_up.events.is_some());
         let bytes = catch_up.events.iter().flatten().map(Event::weight).sum();
         // Holds only what it takes.
         held = held.and_then(|mut held| held.split(bytes));
         Ok(Missed { catch_up, recovered, held })
     }
+}
+
+/// What the store could not say ends the feed.
+fn no_feed(error: &StoreError) -> Close {
+    if !matches!(error, StoreError::Busy { .. }) {
+        tracing::error!(%error, "a feed could not catch up");
+    }
+    Close::Overloaded
 }
 
 impl Telling {

@@ -5,11 +5,15 @@
 //! anything is looked up: no face decides who may do what.
 
 mod access;
+mod audit;
+mod erase;
 mod error;
 mod feed;
 mod verbs;
 
 pub use access::{Act, Denied, permit};
+pub use audit::{Asked, Auditor};
+pub use erase::erase;
 pub use error::ServiceError;
 pub use feed::{Feed, Subscribe};
 
@@ -18,9 +22,9 @@ use crate::{
     metrics::Metrics,
 };
 use chinwag_bus::Bus;
-use chinwag_model::{Clock, Event, KeyId, Ts, limits::CATCH_UPS_MAX_BYTES};
+use chinwag_model::{Clock, Event, KeyId, Ts, UserId, limits::CATCH_UPS_MAX_BYTES};
 use chinwag_store::{Outlet, Store};
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use tokio::sync::Semaphore;
 
 /// The service. Clones share it.
@@ -33,6 +37,7 @@ struct Shared {
     store: Arc<dyn Store>,
     hub: Arc<Hub>,
     metrics: Arc<Metrics>,
+    auditor: OnceLock<Arc<dyn Auditor>>,
     /// One permit a byte of what feeds that catch up may hold.
     catch_up_bytes: Arc<Semaphore>,
 }
@@ -50,7 +55,7 @@ impl Service {
         let metrics = Arc::<Metrics>::default();
         store.observe(metrics.clone());
         let catch_up_bytes = Arc::new(Semaphore::new(CATCH_UPS_MAX_BYTES));
-        Self { shared: Arc::new(Shared { store, hub, metrics, catch_up_bytes }) }
+        Self { shared: Arc::new(Shared { store, hub, metrics, auditor: OnceLock::new(), catch_up_bytes }) }
     }
 
     /// The store that it stands on.
@@ -76,6 +81,11 @@ impl Service {
     /// Ends every feed that was opened with a key.
     pub fn end_sessions_of_key(&self, key: &KeyId) {
         self.shared.hub.revoke(key);
+    }
+
+    /// Ends every feed of a user, for the operator; how many there were.
+    pub fn end_sessions_of(&self, user: &UserId) -> usize {
+        self.shared.hub.end(user)
     }
 
     /// Ends every feed, and begins no more.

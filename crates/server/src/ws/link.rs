@@ -9,7 +9,12 @@ use super::{
     inbound::{Bounds, Inbound, Received},
     outbound::Outbound,
 };
-use crate::{deadline::poll_deadline, metrics::Ended, service::Feed};
+use crate::{
+    deadline::poll_deadline,
+    metrics::Ended,
+    service::Feed,
+    stream::{Passed, Stream},
+};
 use bytes::{Buf, Bytes};
 use std::{
     io,
@@ -20,7 +25,6 @@ use std::{
 };
 use tokio::{
     io::{AsyncRead, AsyncWrite, ReadBuf},
-    net::TcpStream,
     time::{Instant, Sleep},
 };
 
@@ -73,7 +77,7 @@ enum Awaits {
 }
 
 pub(super) struct Link {
-    stream: TcpStream,
+    stream: Stream,
     /// What was read and not yet looked at.
     unread: Bytes,
     inbound: Inbound,
@@ -118,7 +122,7 @@ impl Talk {
 }
 
 impl Link {
-    pub(super) fn new(stream: TcpStream, unread: Bytes, talk: Talk, bounds: Bounds, times: Times) -> Self {
+    pub(super) fn new(stream: Stream, unread: Bytes, talk: Talk, bounds: Bounds, times: Times) -> Self {
         Self {
             stream,
             // Empty, it could still keep the buffer that it was cut from.
@@ -193,19 +197,20 @@ impl Link {
     }
 
     fn write(&mut self, cx: &mut Context<'_>) -> Result<bool, Gone> {
-        match self.outbound.poll_write(&mut self.stream, cx)? {
-            Poll::Ready(bytes) => {
-                if self.blocked_since.take().is_some() {
-                    // What the client sent meanwhile may not have been read.
-                    self.heard = Instant::now();
-                }
-                Ok(bytes > 0)
-            }
-            Poll::Pending => {
-                self.blocked_since.get_or_insert_with(Instant::now);
-                Ok(false)
-            }
+        let written = self.outbound.poll_write(&mut self.stream, cx)?;
+        if self.outbound.is_empty() {
+            // What TLS has taken may not have left.
+            let _flushed = Pin::new(&mut self.stream).poll_flush(cx)?;
         }
+        let Passed { took, full } = self.stream.passed();
+        if (took || !full) && self.blocked_since.take().is_some() {
+            // What the client sent meanwhile may not have been read.
+            self.heard = Instant::now();
+        }
+        if full {
+            self.blocked_since.get_or_insert_with(Instant::now);
+        }
+        Ok(matches!(written, Poll::Ready(bytes) if bytes > 0))
     }
 
     /// Goes on with the request under way.
@@ -314,8 +319,7 @@ impl Link {
         match awaits {
             Awaits::Nothing => {
                 // A failure means that the client is gone, which is as well.
-                let _shut = Pin::new(&mut self.stream).poll_shutdown(cx);
-                Err(Gone)
+                if Pin::new(&mut self.stream).poll_shutdown(cx).is_pending() { Ok(false) } else { Err(Gone) }
             }
             Awaits::Close => match self.poll_receive(cx)? {
                 Poll::Pending => Ok(false),

@@ -26,12 +26,13 @@ pub(crate) use verbs::Verbs;
 use crate::{
     request::{Request, on_behalf_of},
     service::Feed,
+    stream::Stream,
 };
 use bytes::Bytes;
 use inbound::Bounds;
 use link::{Link, Talk, Times};
 use std::{future::poll_fn, pin::pin, sync::Arc, time::Duration};
-use tokio::{net::TcpStream, sync::Semaphore, time::sleep};
+use tokio::{sync::Semaphore, time::sleep};
 
 /// How a WebSocket is kept.
 #[derive(Debug, Clone)]
@@ -78,7 +79,7 @@ impl Session {
     /// told to come back later, and once `stopped` is, it is dropped.
     pub(crate) async fn serve(
         self,
-        stream: TcpStream,
+        stream: Stream,
         read_ahead: Bytes,
         write_timeout: Duration,
         drained: impl Future<Output = ()>,

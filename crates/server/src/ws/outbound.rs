@@ -4,6 +4,7 @@ use super::{
     End,
     frame::{Opcode, write_head},
 };
+use crate::stream::Stream;
 use bytes::{Buf, Bytes};
 use std::{
     collections::VecDeque,
@@ -11,7 +12,7 @@ use std::{
     pin::Pin,
     task::{Context, Poll, ready},
 };
-use tokio::{io::AsyncWrite, net::TcpStream};
+use tokio::io::AsyncWrite;
 
 /// Frames that may wait before nothing more is taken from the feed or the client.
 const WAITING_MAX_FRAMES: usize = 32;
@@ -67,7 +68,7 @@ impl Outbound {
     /// The connection is broken.
     pub(super) fn poll_write(
         &mut self,
-        stream: &mut TcpStream,
+        stream: &mut Stream,
         cx: &mut Context<'_>,
     ) -> Poll<io::Result<usize>> {
         if self.waiting.is_empty() {

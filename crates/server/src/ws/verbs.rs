@@ -9,8 +9,9 @@ use crate::{
 use bytes::Bytes;
 use chinwag_model::{Caller, MarkerKind, Revise, Spelling};
 use chinwag_wire::{
-    MarkRequest, Op, ProblemCode, UpFrame, encode_auth, encode_inbox, encode_marked, encode_message,
-    encode_page, encode_presence, encode_reply,
+    BlockRequest, MarkRequest, Op, ProblemCode, UpFrame, encode_auth, encode_blocked, encode_blocks,
+    encode_ended, encode_erased, encode_inbox, encode_marked, encode_message, encode_page, encode_presence,
+    encode_reply,
 };
 use futures_util::FutureExt;
 use std::{
@@ -103,11 +104,23 @@ impl Verbs {
             Op::React(request) => self.revise(caller, request.into_revise()?).await?,
             Op::Typing(request) => {
                 let (chat, by) = request.into_typing()?;
-                self.service.typing(caller, chat, by)?;
+                self.service.typing(caller, chat, by).await?;
                 Done { status: 204, body: None, replayed: false }
             }
             Op::Presence(request) => {
-                Done::ok(encode_presence(&self.service.presence(caller, &request.users)?))
+                Done::ok(encode_presence(&self.service.presence(caller, &request.users).await?))
+            }
+            Op::Block(request) => self.block(caller, request, true).await?,
+            Op::Unblock(request) => self.block(caller, request, false).await?,
+            Op::Blocks(request) => {
+                Done::ok(encode_blocks(&self.service.blocks(caller, request.into_query()?).await?))
+            }
+            Op::EndSessions(request) => {
+                Done::ok(encode_ended(self.service.end_sessions(caller, &request.into_user()?)?))
+            }
+            Op::Erase(request) => {
+                let (user, only_count) = request.into_user()?;
+                Done::ok(encode_erased(&user, &self.service.erase(caller, &user, only_count).await?))
             }
             Op::Auth(request) => self.renew(caller, &request.token).await?,
         })
@@ -115,6 +128,10 @@ impl Verbs {
 
     async fn revise(&self, caller: &Caller, (revise, spelling): (Revise, Spelling)) -> Result<Done, Refusal> {
         Ok(Done::ok(encode_message(&*self.service.revise(caller, revise).await?, spelling)))
+    }
+
+    async fn block(&self, caller: &Caller, request: BlockRequest<'_>, on: bool) -> Result<Done, Refusal> {
+        Ok(Done::ok(encode_blocked(&self.service.block(caller, request.into_block(on)?).await?)))
     }
 
     /// On whose behalf the next request is, unless the session is over and only its end not yet told.
@@ -152,5 +169,16 @@ impl Verbs {
 
 /// Whether a request may have changed what is stored.
 fn changes(op: &Op<'_>) -> bool {
-    matches!(op, Op::Send(_) | Op::Read(_) | Op::Delivered(_) | Op::Edit(_) | Op::Unsend(_) | Op::React(_))
+    matches!(
+        op,
+        Op::Send(_)
+            | Op::Read(_)
+            | Op::Delivered(_)
+            | Op::Edit(_)
+            | Op::Unsend(_)
+            | Op::React(_)
+            | Op::Block(_)
+            | Op::Unblock(_)
+            | Op::Erase(_)
+    )
 }

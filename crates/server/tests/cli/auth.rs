@@ -93,3 +93,52 @@ fn a_bad_key_is_an_error_that_names_its_setting() {
     serve(&["--auth-jwks", "short"]).says("auth_jwks: short: it is no JSON Web Key Set");
     serve(&["--auth-jwks", "http://127.0.0.1:1/jwks"]).says("auth_jwks: http://127.0.0.1:1/jwks: ");
 }
+
+#[test]
+fn the_audit_log_has_what_keys_and_operators_changed() {
+    let dir = tempdir().expect("a directory");
+    fs::write(dir.path().join("secret"), SECRET).expect("written");
+    let at = |args: &[&str]| {
+        let mut command = chinwag(dir.path(), []);
+        command.args(args).env("CHINWAG_AUTH_SECRET_FILE", "secret");
+        command
+    };
+    let serve =
+        ["serve", "--listen", "127.0.0.1:0", "--auth", "token", "--disk-reserve-mib", "0", "--audit-log"];
+    run(&mut at(&[&serve[..], &["no/such/place.log"]].concat()))
+        .expect(2)
+        .says("audit_log: no/such/place.log can't be opened to be written to");
+    let mut server = Running::start(&mut at(&[&serve[..], &["audit.log"]].concat()));
+    let line = server.line("listening on ");
+    let url = line.split("listening on ").nth(1).expect("a URL").split_whitespace().next().expect("a URL");
+    let made = run(&mut at(&["key", "create", "--scope", "act", "--name", "billing"])).expect(0);
+    let key = made.out.trim().to_owned();
+    let mut send = at(&["send", "apple:banana", "Hello", "--as", "apple"]);
+    run(send.env("CHINWAG_SERVER", url).env("CHINWAG_TOKEN", &key)).expect(0);
+    let id = made.err.split("made the key ").nth(1).and_then(|rest| rest.split(';').next()).expect("an id");
+    run(&mut at(&["key", "list"])).expect(0);
+    run(&mut at(&["key", "revoke", id])).expect(0);
+    run(&mut at(&["export", "history.jsonl"])).expect(0);
+    server.signal(rustix::process::Signal::TERM);
+    server.end().expect(0);
+
+    let text = fs::read_to_string(dir.path().join("audit.log")).expect("the audit log");
+    assert!(!text.contains(&key) && !text.contains("Hello"), "{text}");
+    let lines: Vec<Value> = text.lines().map(|line| serde_json::from_str(line).expect("JSON")).collect();
+    let of = |line: &Value| {
+        let word = |name: &str| line[name].as_str().unwrap_or("").to_owned();
+        (word("by"), word("verb"), word("key"), word("query"), word("outcome"))
+    };
+    let expected = |by: &str, verb: &str, key: &str, query: &str| {
+        (by.to_owned(), verb.to_owned(), key.to_owned(), query.to_owned(), "ok".to_owned())
+    };
+    assert_eq!(
+        lines.iter().map(of).collect::<Vec<_>>(),
+        [
+            expected("operator", "/keys", id, "scope=act&name=billing"),
+            expected("key", "send", id, ""),
+            expected("operator", "/keys/revoke", "", &format!("id={id}")),
+            expected("operator", "/export", "", ""),
+        ]
+    );
+}

@@ -64,6 +64,10 @@ fn a_store_of_each_format_is_opened_and_has_everything() {
         let sent =
             run(&mut server.client(["send", "apple:banana", "on", "--as", "apple", "--json"])).expect(0);
         assert!(sent.out.contains("\"seq\":61"), "format {format}: {sent}");
+        if format >= 4 {
+            let refused = run(&mut server.client(["send", "apple:pest", "hello", "--as", "pest"])).expect(1);
+            assert!(refused.err.contains("blocked"), "format {format}: {refused}");
+        }
         let (_, dir) = server.stop();
         let checked = run(&mut chinwag(dir.path(), ["check", "--data", "data"])).expect(0).out;
         assert!(checked.contains("messages  64") && checked.contains("problems  none"), "{checked}");

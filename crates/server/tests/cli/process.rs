@@ -197,7 +197,7 @@ impl Server {
         more(&mut command);
         let mut running = Running::start(command.stdin(Stdio::null()));
         let line = running.line("listening on ");
-        let at = line.find("http://").expect("the line names the address");
+        let at = line.find("http").expect("the line names the address");
         let end = line[at..].find([' ', '"']).map_or(line.len(), |end| at + end);
         Self { running, url: line[at..end].to_owned(), directory }
     }

@@ -15,6 +15,8 @@ pub(crate) struct Actor {
     pub(crate) random: Random,
     /// What was acknowledged.
     pub(crate) acknowledged: Vec<Value>,
+    /// Whether it edits, unsends and reacts too.
+    pub(crate) revises: bool,
     /// Makes the keys of its sends.
     sends: u64,
     /// A send whose outcome is not known: to be repeated first.
@@ -24,7 +26,15 @@ pub(crate) struct Actor {
 impl Actor {
     pub(crate) fn new(user: &str, chats: &[&str], random: Random) -> Self {
         let chats = chats.iter().map(|&chat| chat.to_owned()).collect();
-        Self { user: user.into(), chats, random, acknowledged: Vec::new(), sends: 0, open: None }
+        Self {
+            user: user.into(),
+            chats,
+            random,
+            acknowledged: Vec::new(),
+            revises: false,
+            sends: 0,
+            open: None,
+        }
     }
 
     /// Connects.
@@ -36,6 +46,9 @@ impl Actor {
     pub(crate) async fn act(&mut self, connection: &mut Connection) -> Result<(), Broken> {
         if self.open.is_some() {
             return self.send(connection).await;
+        }
+        if self.revises && !self.acknowledged.is_empty() && self.random.one_in(3) {
+            return self.revise(connection).await;
         }
         let chat = self.random.one_of(&self.chats).clone();
         match self.random.below(20) {
@@ -74,6 +87,37 @@ impl Actor {
         assert_eq!((&marked["chat"], &marked["user"]), (&request["chat"], &request["user"]));
         assert!(marked[kind].is_u64(), "{marked}");
         Ok(())
+    }
+
+    /// One of the messages that it has sent; the peer does the same to those of its own.
+    async fn revise(&mut self, connection: &mut Connection) -> Result<(), Broken> {
+        let message = self.random.one_of(&self.acknowledged).clone();
+        let mut request = json!({"chat": message["chat"], "seq": message["seq"], "sender": self.user});
+        let verb = match self.random.below(5) {
+            0 | 1 => {
+                request["text"] = format!("edited: {}", self.text()).into();
+                "edit"
+            }
+            2 => "unsend",
+            _ => {
+                request["user"] = self.user.as_str().into();
+                request["emoji"] = (*self.random.one_of(&["👍", "🥝"])).into();
+                request["remove"] = self.random.one_in(3).into();
+                "react"
+            }
+        };
+        let reply = connection.post(&format!("/api/{verb}"), &request).await?;
+        match reply.status {
+            503 => Err(Broken::Ended),
+            // It was unsent before.
+            409 => Ok(()),
+            _ => {
+                let stands = reply.ok();
+                assert!(verb != "edit" || stands["text"] == request["text"], "{stands}");
+                assert!(verb != "unsend" || (stands["unsent"] == true && stands["text"] == ""), "{stands}");
+                Ok(())
+            }
+        }
     }
 
     async fn read_page(&mut self, connection: &mut Connection, chat: &str) -> Result<(), Broken> {

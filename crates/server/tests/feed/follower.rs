@@ -141,6 +141,7 @@ impl Follower {
         match &*kind {
             "ready" => Ok(()),
             "message" => self.take_message(event["message"].clone()),
+            "edit" | "unsend" | "reaction" => self.take_revision(event["message"].clone()),
             "read" => self.take_marker("read", &event),
             "delivered" => self.take_marker("delivered", &event),
             _ => Err(format!("an event of type {kind:?}")),
@@ -157,6 +158,17 @@ impl Follower {
         Ok(())
     }
 
+    /// What is told of a message that was told before stands in its place.
+    fn take_revision(&mut self, message: Value) -> Result<(), String> {
+        let chat = message["chat"].as_str().unwrap_or_default();
+        let seq = message["seq"].as_u64().and_then(|seq| usize::try_from(seq).ok()).unwrap_or_default();
+        let known = self.state.messages.get_mut(chat).and_then(|known| known.get_mut(seq.wrapping_sub(1)));
+        let known = known.ok_or("a message was revised that was never told")?;
+        check(known["ts"] == message["ts"], "another message in its place")?;
+        *known = message;
+        Ok(())
+    }
+
     fn take_marker(&mut self, kind: &'static str, event: &Value) -> Result<(), String> {
         let word = |name: &str| event[name].as_str().unwrap_or_default().to_owned();
         let seq = event["seq"].as_u64().ok_or("no seq")?;
@@ -170,7 +182,9 @@ impl Follower {
         for (chat, messages) in &state.messages {
             let read = state.markers.get(&(chat.clone(), self.user.clone(), "read")).copied().unwrap_or(0);
             let unread = |message: &&Value| {
-                message["sender"] != *self.user && message["seq"].as_u64().is_some_and(|seq| seq > read)
+                message["sender"] != *self.user
+                    && message["unsent"] != true
+                    && message["seq"].as_u64().is_some_and(|seq| seq > read)
             };
             let unread = messages.iter().filter(unread).count() as u64;
             if unread > 0 {
@@ -285,7 +299,14 @@ impl State {
             let chat = message["chat"].as_str().expect("a chat");
             let seq = message["seq"].as_u64().and_then(|seq| usize::try_from(seq).ok()).expect("a seq");
             if let Some(messages) = self.messages.get(chat) {
-                assert_eq!(messages.get(seq - 1), Some(message), "an acknowledged message");
+                let stands = messages.get(seq - 1).expect("an acknowledged message");
+                let is_revised =
+                    ["edited_ts", "unsent", "reactions"].iter().any(|name| stands.get(name).is_some());
+                let same = ["ts", "sender", "key"].iter().all(|name| stands.get(name) == message.get(name));
+                assert!(
+                    if is_revised { same } else { stands == message },
+                    "{message} was acknowledged, {stands} stands"
+                );
             }
         }
     }

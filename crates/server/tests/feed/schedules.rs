@@ -1,4 +1,4 @@
-//! A client that is cut at random points and comes back on a random face, while two users send, mark and read.
+//! A client that is cut at random points and comes back on a random face, while two users send, revise, mark and read.
 
 use crate::{
     actor::Actor,
@@ -76,8 +76,9 @@ impl Schedule {
     fn new(number: u64, mut random: Random) -> Self {
         let [a, b, c] = ["a", "b", "c"].map(|name| format!("{name}{number}"));
         let (both, own, other) = (format!("{a}:{b}"), format!("{a}:{a}"), format!("{a}:{c}"));
-        let first = Actor::new(&a, &[&both, &both, &own, &other], Random::new(random.next()));
-        let second = Actor::new(&b, &[&both], Random::new(random.next()));
+        let mut first = Actor::new(&a, &[&both, &both, &own, &other], Random::new(random.next()));
+        let mut second = Actor::new(&b, &[&both], Random::new(random.next()));
+        (first.revises, second.revises) = (true, true);
         let follower = Follower::new(if random.one_in(3) { &b } else { &a });
         Self { follower, actors: [first, second], random }
     }

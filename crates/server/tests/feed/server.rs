@@ -4,6 +4,7 @@ use crate::watch::within;
 use chinwag::{
     http::{self, App},
     hub,
+    identity::Door,
     lifecycle::{self, RunError, Shutdown, Trigger},
     service::Service,
 };
@@ -22,6 +23,7 @@ use tokio::{net::TcpListener, task::JoinHandle};
 pub(crate) struct Setup {
     pub(crate) store: Arc<dyn Store>,
     pub(crate) hub: hub::Options,
+    pub(crate) door: Door,
     clock: Arc<dyn Clock>,
 }
 
@@ -34,8 +36,13 @@ pub(crate) struct Server {
 
 impl Setup {
     pub(crate) fn on(store: Arc<dyn Store>, clock: Arc<dyn Clock>) -> Self {
-        let hub = hub::Options { sessions_per_user_max: 32, presence_grace: Duration::from_mins(10) };
-        Self { store, hub, clock }
+        let hub = hub::Options {
+            sessions_per_user_max: 32,
+            presence_grace: Duration::from_mins(10),
+            outboxes_max_bytes: 256 << 20,
+            watches_max_users: 1_000_000,
+        };
+        Self { store, hub, door: Door::OPEN, clock }
     }
 
     /// On the embedded store in a directory.
@@ -51,8 +58,9 @@ impl Setup {
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
         let address = listener.local_addr().expect("an address");
         let service = Service::new(self.store, Arc::new(LocalBus::default()), self.clock, self.hub);
-        let app = App::new(
+        let app = App::guarded(
             service,
+            self.door,
             http::Options {
                 text_max_bytes: TEXT_DEFAULT_MAX_BYTES,
                 revise_window: std::time::Duration::from_hours(1),
@@ -63,6 +71,7 @@ impl Setup {
                 body_timeout: LONG,
                 ping_interval: LONG,
                 heartbeat: LONG,
+                hsts_max_age: None,
                 bench_routes: false,
             },
         );
@@ -73,6 +82,7 @@ impl Setup {
             head_timeout: LONG,
             idle_timeout: LONG,
             write_timeout: LONG,
+            ping_interval: LONG,
             drain_timeout: LONG,
         };
         let (trigger, shutdown) = Shutdown::new();

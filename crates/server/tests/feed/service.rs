@@ -76,7 +76,12 @@ fn bench(sessions_per_user_max: usize, presence_grace: Duration) -> Bench {
     let clock = Arc::new(ManualClock::at(Ts(1_000_000)));
     let bus = Arc::new(Lossy::default());
     let store = Arc::new(MemoryStore::new(clock.clone()));
-    let options = hub::Options { sessions_per_user_max, presence_grace };
+    let options = hub::Options {
+        sessions_per_user_max,
+        presence_grace,
+        outboxes_max_bytes: 256 << 20,
+        watches_max_users: 1_000_000,
+    };
     Bench { service: Service::new(store, bus.clone(), clock, options), bus }
 }
 
@@ -98,8 +103,8 @@ impl Bench {
         (feed, ready.id.expect("an id"))
     }
 
-    fn presence(&self, name: &str) -> Presence {
-        let mut all = self.service.presence(&Caller::Anyone, &[user(name)]).expect("open");
+    async fn presence(&self, name: &str) -> Presence {
+        let mut all = self.service.presence(&Caller::Anyone, &[user(name)]).await.expect("open");
         all.pop().expect("one for each")
     }
 
@@ -257,7 +262,7 @@ async fn where_something_was_lost_those_who_are_watched_are_told_anew() {
     let (_apple, _) = bench.live("apple").await;
     // The one task that tells it has told it, into the void.
     within("the news to be told", async {
-        while !bench.presence("apple").online {
+        while !bench.presence("apple").await.online {
             tokio::task::yield_now().await;
         }
         for _ in 0..100 {
@@ -287,7 +292,7 @@ async fn a_session_that_was_replaced_brings_nobody_back_when_it_goes() {
     assert!(!presence().await);
     // Its face was slow to let go of it.
     drop(replaced);
-    assert!(!bench.presence("banana").online);
+    assert!(!bench.presence("banana").await.online);
 }
 
 /// Changes a message as its sender, apple.

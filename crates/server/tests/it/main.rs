@@ -4,6 +4,7 @@
 //! library share cannot hide. Nothing sleeps: a test waits for an event, under a watchdog that says for which.
 
 mod auth;
+mod blocks;
 mod bounds;
 mod clock;
 mod connection;
@@ -15,6 +16,7 @@ mod founding;
 mod framing;
 mod handshake;
 mod headers;
+mod http2;
 mod metrics;
 mod openapi;
 mod page;
@@ -25,9 +27,11 @@ mod refusals;
 mod request_ids;
 mod send;
 mod server;
+mod sessions;
 mod socket;
 mod store;
 mod stream;
+mod tls;
 mod verbs;
 mod websocket;
 mod wire;

@@ -2,14 +2,16 @@
 
 use crate::{
     socket::Socket,
+    tls::Certificate,
     wire::{Connection, Reply, within},
 };
 use chinwag::{
     http::{self, App},
     hub,
     identity::Door,
-    lifecycle::{self, RunError, Shutdown, Trigger},
+    lifecycle::{self, Entrance, RunError, Shutdown, Trigger},
     service::Service,
+    tls::Tls,
 };
 use chinwag_bus::LocalBus;
 use chinwag_model::{ManualClock, Ts, limits::TEXT_DEFAULT_MAX_BYTES};
@@ -35,6 +37,7 @@ pub(crate) struct Setup {
     pub(crate) life: lifecycle::Options,
     pub(crate) clock: Arc<ManualClock>,
     pub(crate) door: Door,
+    pub(crate) tls: Option<Arc<Tls>>,
     pub(crate) directory: Option<TempDir>,
 }
 
@@ -52,7 +55,12 @@ impl Setup {
         const LONG: Duration = Duration::from_mins(10);
         Self {
             store,
-            hub: hub::Options { sessions_per_user_max: 32, presence_grace: LONG },
+            hub: hub::Options {
+                sessions_per_user_max: 32,
+                presence_grace: LONG,
+                outboxes_max_bytes: 256 << 20,
+                watches_max_users: 1_000_000,
+            },
             http: http::Options {
                 text_max_bytes: TEXT_DEFAULT_MAX_BYTES,
                 revise_window: std::time::Duration::from_hours(1),
@@ -63,6 +71,7 @@ impl Setup {
                 body_timeout: LONG,
                 ping_interval: LONG,
                 heartbeat: LONG,
+                hsts_max_age: None,
                 bench_routes: false,
             },
             life: lifecycle::Options {
@@ -72,10 +81,12 @@ impl Setup {
                 head_timeout: LONG,
                 idle_timeout: LONG,
                 write_timeout: LONG,
+                ping_interval: LONG,
                 drain_timeout: LONG,
             },
             clock: Arc::new(ManualClock::at(NOW)),
             door: Door::OPEN,
+            tls: None,
             directory: None,
         }
     }
@@ -97,13 +108,22 @@ impl Setup {
         [Self::memory(), Self::embedded()]
     }
 
+    /// The same, through TLS.
+    pub(crate) fn with(self, certificate: &Certificate) -> Self {
+        Self { tls: Some(certificate.tls(self.clock.clone())), ..self }
+    }
+
     pub(crate) async fn start(self) -> Server {
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
         let address = listener.local_addr().expect("an address");
         let service = Service::new(self.store, Arc::new(LocalBus::default()), self.clock, self.hub);
         let app = App::guarded(service, self.door, self.http);
         let (trigger, shutdown) = Shutdown::new();
-        let life = tokio::spawn(lifecycle::run(listener, self.life, app.clone(), shutdown));
+        let mut entrance = Entrance::from(listener);
+        if let Some(tls) = self.tls {
+            entrance = entrance.with_tls(tls);
+        }
+        let life = tokio::spawn(lifecycle::run(entrance, self.life, app.clone(), shutdown));
         Server { address, app, trigger, life, _directory: self.directory }
     }
 }

@@ -6,6 +6,10 @@ use crate::{
 };
 use serde_json::Value;
 use std::collections::VecDeque;
+use tokio::{
+    io::{AsyncRead, AsyncWrite},
+    net::TcpStream,
+};
 
 /// The headers of a handshake, with the key of RFC 6455's example.
 pub(crate) const HANDSHAKE: [&str; 4] = [
@@ -23,8 +27,8 @@ pub(crate) const PING: u8 = 0x89;
 pub(crate) const PONG: u8 = 0x8A;
 
 /// A connection that has become a WebSocket.
-pub(crate) struct Socket {
-    pub(crate) connection: Connection,
+pub(crate) struct Socket<S = TcpStream> {
+    pub(crate) connection: Connection<S>,
     /// Events that came while a reply was waited for.
     events: VecDeque<Value>,
 }
@@ -64,16 +68,18 @@ impl Socket {
         Self::of(connection)
     }
 
-    /// A connection whose handshake a test has made.
-    pub(crate) fn of(connection: Connection) -> Self {
-        Self { connection, events: VecDeque::new() }
-    }
-
     async fn shake(server: &Server, path: &str) -> (Connection, Reply) {
         let mut connection = server.connect().await;
         connection.write(request(&format!("GET {path}"), &HANDSHAKE, "")).await;
         let reply = connection.head().await;
         (connection, reply)
+    }
+}
+
+impl<S: AsyncRead + AsyncWrite + Unpin> Socket<S> {
+    /// A connection whose handshake a test has made.
+    pub(crate) fn of(connection: Connection<S>) -> Self {
+        Self { connection, events: VecDeque::new() }
     }
 
     pub(crate) async fn write(&mut self, bytes: impl AsRef<[u8]>) {

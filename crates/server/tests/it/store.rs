@@ -82,6 +82,18 @@ impl Store for Stage {
         self.inner.mark(mark)
     }
 
+    fn block(&self, block: chinwag_model::Block) -> StoreFuture<'_, chinwag_model::Blocked> {
+        self.inner.block(block)
+    }
+
+    fn blocks(&self, query: chinwag_model::BlocksQuery) -> StoreFuture<'_, chinwag_model::BlocksPage> {
+        self.inner.blocks(query)
+    }
+
+    fn silent(&self, user: UserId, peers: Vec<UserId>) -> StoreFuture<'_, Vec<bool>> {
+        self.inner.silent(user, peers)
+    }
+
     fn inbox(&self, query: InboxQuery) -> StoreFuture<'_, InboxPage> {
         self.inner.inbox(query)
     }

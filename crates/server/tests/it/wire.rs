@@ -3,7 +3,7 @@
 use serde_json::Value;
 use std::{future::Future, io::ErrorKind, net::SocketAddr, time::Duration};
 use tokio::{
-    io::{AsyncReadExt, AsyncWriteExt},
+    io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt},
     net::{TcpSocket, TcpStream},
 };
 
@@ -17,8 +17,8 @@ pub(crate) async fn within<T>(what: &str, event: impl Future<Output = T>) -> T {
 }
 
 /// A connection and what was read of it, but not yet taken.
-pub(crate) struct Connection {
-    pub(crate) stream: TcpStream,
+pub(crate) struct Connection<S = TcpStream> {
+    pub(crate) stream: S,
     read: Vec<u8>,
 }
 
@@ -46,6 +46,12 @@ impl Connection {
         let stream = within("a connection", socket.connect(address)).await.expect("connected");
         Self { stream, read: Vec::new() }
     }
+}
+
+impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
+    pub(crate) fn over(stream: S) -> Self {
+        Self { stream, read: Vec::new() }
+    }
 
     pub(crate) async fn write(&mut self, bytes: impl AsRef<[u8]>) {
         within("bytes to be taken", self.stream.write_all(bytes.as_ref())).await.expect("written");
@@ -54,7 +60,7 @@ impl Connection {
     /// The reply to a request other than HEAD.
     pub(crate) async fn reply(&mut self) -> Reply {
         let mut reply = self.head().await;
-        if reply.status == 204 {
+        if matches!(reply.status, 204 | 304) {
             assert_eq!(reply.header("content-length"), None);
             return reply;
         }

@@ -4,18 +4,28 @@
 
 use crate::{
     child::{Server, check_store, serve},
+    http::Connection,
     ledger::Ledger,
     load::Load,
     random::{Random, full},
     volatile::{Disk, Faults},
 };
 use rustix::process::Signal;
-use serde_json::json;
-use std::time::Duration;
+use serde_json::{Value, json};
+use std::{collections::BTreeMap, fs, path::Path, process::Command, time::Duration};
 
 /// Cuts of one store; more would only read its growing history again.
 const CUTS_OF_A_STORE: u64 = 20;
 const CHAT: &str = "apple:banana";
+/// A chat that only the revisions touch.
+const REVISED: &str = "kiwi:quince";
+
+/// A server that writes its tables out often, so that cuts meet what the engine does in the background too.
+fn busy(data: &Path) -> Command {
+    let mut command = serve(data);
+    command.env("CHINWAG_MEMTABLE_MIB", "1");
+    command
+}
 
 fn cuts() -> u64 {
     let default = if full() { 200 } else { 10 };
@@ -26,14 +36,14 @@ fn cuts() -> u64 {
 #[test]
 fn what_was_acknowledged_survives_any_loss_of_unsynced_pages() {
     let [fixed, other] = Random::seeds();
-    let (mut sent, mut stored, mut lost) = (0, 0, [0; 4]);
+    let (mut sent, mut stored, mut lost, mut tables) = (0, 0, [0; 4], 0);
     for store in 0..cuts().div_ceil(CUTS_OF_A_STORE) {
         // The first with the fixed seed, the others with that of this run.
         let seed = if store == 0 { fixed } else { other.wrapping_add(store) };
         let Some(disk) = Disk::mount("cuts") else { return };
         let here = cuts().saturating_sub(store * CUTS_OF_A_STORE).min(CUTS_OF_A_STORE);
         println!("store {store}: seed {seed}, {here} cuts");
-        let ledger = cut_again_and_again(disk, seed, here, &mut lost);
+        let ledger = cut_again_and_again(disk, seed, here, &mut lost, &mut tables);
         sent += ledger.sends.len();
         stored += ledger.stored();
     }
@@ -43,22 +53,32 @@ fn what_was_acknowledged_survives_any_loss_of_unsynced_pages() {
          {kept} kept, and {names} changes of names lost",
         cuts()
     );
-    assert!(pages > 0 && torn > 0 && kept > 0, "a cut before a sync finds something that is not yet synced");
+    println!("{tables} tables were written out or rewritten");
+    assert!(tables > 0, "no cut can have met the engine's work in the background");
+    assert!(pages + torn > 0 && kept > 0, "a cut before a sync finds something that is not yet synced");
 }
 
-fn cut_again_and_again(mut disk: Disk, seed: u64, cuts: u64, lost: &mut [u64; 4]) -> Ledger {
+fn cut_again_and_again(
+    mut disk: Disk,
+    seed: u64,
+    cuts: u64,
+    lost: &mut [u64; 4],
+    tables: &mut u64,
+) -> Ledger {
     let mut random = Random::new(seed);
     let mut ledger = Ledger::default();
     let mut marked = 0;
+    let mut revised = Revised::default();
     for round in 0..cuts {
-        let at = random.below(*random.clone().one_of(&[40, 150, 600]));
+        let at = random.below(*random.clone().one_of(&[40, 150, 600, 2_500]));
         disk.set(Faults { cut_at: Some(1 + at), ..Faults::default() });
-        let server = Server::spawn(serve(&disk.data()));
+        let server = Server::spawn(busy(&disk.data()));
         if server.address_unless_it_ends().is_some() {
             let load = Load::start(server.address(), 12, &format!("{seed}.{round}"), &mut random);
             // The disk dies by itself, unless so few calls come that it never would.
             while !disk.await_cut(Duration::from_millis(20)) {
                 marked = mark(&server, marked);
+                revised.revise(&server);
             }
             server.signal(Signal::KILL);
             server.await_end("the power to go");
@@ -76,13 +96,95 @@ fn cut_again_and_again(mut disk: Disk, seed: u64, cuts: u64, lost: &mut [u64; 4]
         if disk.data().join("FORMAT").exists() {
             check_store(&disk.data());
         }
-        let server = Server::start(&disk.data());
+        let server = Server::spawn(busy(&disk.data()));
+        server.await_ready();
         ledger.verify(&server);
+        revised.verify(&server, &what);
         assert!(marker(&server) >= marked, "{what}: a marker went back, from {marked}");
         server.stop();
         disk.remount();
     }
+    *tables += tables_made(&disk.data());
+    println!("{} revisions were acknowledged", revised.answered);
     ledger
+}
+
+/// How many tables the engine has written out, or rewritten, at least: it numbers them.
+fn tables_made(data: &Path) -> u64 {
+    let numbers = |directory: &Path| {
+        let names = fs::read_dir(directory).into_iter().flatten().flatten();
+        names.filter_map(|entry| entry.file_name().to_str()?.parse::<u64>().ok()).collect::<Vec<_>>()
+    };
+    let tables = data.join("db/keyspaces");
+    let of_each = numbers(&tables).into_iter().map(|number| {
+        let newest = numbers(&tables.join(number.to_string()).join("tables")).into_iter().max();
+        newest.map_or(0, |newest| newest + 1)
+    });
+    of_each.sum()
+}
+
+/// Messages that are edited and taken back, and how each may stand: as it last was answered, or as one without an answer
+/// would have it. `None` is unsent.
+#[derive(Default)]
+struct Revised {
+    may: BTreeMap<u64, Vec<Option<String>>>,
+    sent: u64,
+    answered: u64,
+}
+
+impl Revised {
+    /// Sends a message, edits it, and takes each second back, as far as the server answers.
+    fn revise(&mut self, server: &Server) -> Option<()> {
+        let mut connection = server.try_connect()?;
+        self.sent += 1;
+        let (first, edited) = (format!("first {}", self.sent), format!("edited {}", self.sent));
+        let answer = connection.send(REVISED, "kiwi", &first, None).ok()?;
+        let seq = answer.body["seq"].as_u64().filter(|_| answer.status == 200)?;
+        self.may.insert(seq, vec![Some(first)]);
+        let edit = json!({"chat": REVISED, "seq": seq, "sender": "kiwi", "text": edited});
+        self.change(&mut connection, "/api/edit", &edit, Some(edited))?;
+        if self.sent.is_multiple_of(2) {
+            let unsend = json!({"chat": REVISED, "seq": seq, "sender": "kiwi"});
+            self.change(&mut connection, "/api/unsend", &unsend, None)?;
+        }
+        Some(())
+    }
+
+    fn change(
+        &mut self,
+        connection: &mut Connection,
+        path: &str,
+        request: &Value,
+        to: Option<String>,
+    ) -> Option<()> {
+        let may = self.may.get_mut(&request["seq"].as_u64()?)?;
+        may.push(to.clone());
+        let answer = connection.post(path, request).ok()?;
+        match answer.status {
+            200 => {
+                *may = vec![to];
+                self.answered += 1;
+                Some(())
+            }
+            503 if answer.code() == "outcome_unknown" => None,
+            _ => {
+                may.pop();
+                None
+            }
+        }
+    }
+
+    fn verify(&mut self, server: &Server, what: &str) {
+        let messages = server.connect().pull_all(REVISED, false).expect("pages");
+        for (seq, may) in &mut self.may {
+            let message = usize::try_from(*seq).ok().and_then(|seq| messages.get(seq - 1));
+            let message = message.unwrap_or_else(|| panic!("{what}: message {seq} of {REVISED} is lost"));
+            let text = message["text"].as_str().map(str::to_owned);
+            let stands = if message["unsent"] == true { None } else { text };
+            assert!(may.contains(&stands), "{what}: {message} may stand as {may:?}");
+            *may = vec![stands];
+        }
+    }
 }
 
 /// Reads up to the newest message of a chat, if the server still answers; the marker that it has acknowledged.

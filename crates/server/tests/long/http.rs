@@ -4,6 +4,7 @@ use serde_json::{Value, json};
 use std::{
     io::{self, BufRead as _, BufReader, Read as _, Write as _},
     net::{SocketAddr, TcpStream},
+    time::Duration,
 };
 
 /// A connection to the server.
@@ -49,6 +50,25 @@ impl Connection {
     /// Asks for a path.
     pub(crate) fn get(&mut self, path: &str) -> io::Result<Answer> {
         self.request("GET", path, None)
+    }
+
+    /// Asks for a stream, and gives what comes of it line by line.
+    pub(crate) fn stream(
+        mut self,
+        path: &str,
+    ) -> io::Result<impl Iterator<Item = io::Result<String>> + use<>> {
+        let request = format!("GET {path} HTTP/1.1\r\nHost: {}\r\n\r\n", self.address);
+        self.stream.get_mut().write_all(request.as_bytes())?;
+        Ok(self.stream.lines())
+    }
+
+    /// Begins to post a body of so many bytes, and sends none of it but this.
+    pub(crate) fn begin_to_post(&mut self, path: &str, bytes: usize, begin: &str) -> io::Result<()> {
+        let head = format!(
+            "POST {path} HTTP/1.1\r\nHost: {}\r\nContent-Type: application/json\r\nContent-Length: {bytes}\r\n\r\n{begin}",
+            self.address
+        );
+        self.stream.get_mut().write_all(head.as_bytes())
     }
 
     /// Posts a JSON document.
@@ -102,6 +122,13 @@ impl Connection {
         self.answer()
     }
 
+    /// The answer to what was asked, if it begins to come within this time. The connection is of no use after that.
+    pub(crate) fn answer_within(&mut self, time: Duration) -> io::Result<Answer> {
+        self.stream.get_ref().set_read_timeout(Some(time))?;
+        self.answer()
+    }
+
+    /// The answer to what was asked.
     fn answer(&mut self) -> io::Result<Answer> {
         let status = self.line()?;
         let status =

@@ -7,6 +7,7 @@
 #[path = "../feed/actor.rs"]
 mod actor;
 mod child;
+mod clock;
 #[path = "../feed/connection.rs"]
 mod connection;
 mod cuts;
@@ -24,6 +25,7 @@ mod io_error;
 mod kill;
 mod ledger;
 mod load;
+mod memory;
 mod random;
 mod readme;
 mod small_disk;

@@ -284,7 +284,7 @@ pub async fn a_catch_up_that_is_too_much_is_refused(backend: &dyn Backend) {
 }
 
 /// Passes what it hears on.
-struct Hears(mpsc::UnboundedSender<Event>);
+pub(super) struct Hears(pub(super) mpsc::UnboundedSender<Event>);
 
 impl Outlet for Hears {
     fn committed(&self, events: Vec<Event>) {
@@ -351,7 +351,7 @@ impl Held {
                     "{marked:?} after {before:?}"
                 );
             }
-            Event::Revised { .. } | Event::Typing { .. } | Event::Presence(_) => panic!("not of this test"),
+            _ => panic!("not of this test"),
         }
     }
 }

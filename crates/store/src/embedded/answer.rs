@@ -12,7 +12,7 @@ use super::{
     users::Users,
 };
 use crate::{Appended, Outlet, StoreError};
-use chinwag_model::{Chat, Event, Marked, Message, RevisionKind, Side, Ts};
+use chinwag_model::{Blocked, Chat, Event, Marked, Message, RevisionKind, Side, Ts};
 use std::{
     panic::{AssertUnwindSafe, catch_unwind},
     sync::{
@@ -44,7 +44,19 @@ pub(super) enum What {
         peers: u64,
         /// How many of either user's unread messages are unsent then.
         gone: [u64; 2],
+        /// Whether either user blocked the other then: only its own user hears of it.
+        silent: bool,
         cell: Arc<ChatCell>,
+    },
+    /// A user blocked another, or does so no longer.
+    Blocked {
+        stands: Blocked,
+        /// Whether either of the two blocks the other now.
+        silent: bool,
+        /// Kept as long as the disk does not know what it knows.
+        _cell: Arc<ChatCell>,
+        /// Given up once reads show it.
+        _turn: OwnedMutexGuard<()>,
     },
     /// A message was revised.
     Revised {
@@ -85,6 +97,7 @@ impl Done {
             What::Marked { stands, .. } => Outcome::Marked(stands),
             What::Revised { message, .. } => Outcome::Revised(message),
             What::Forgotten { .. } => Outcome::Forgotten(true),
+            What::Blocked { stands, .. } => Outcome::Blocked(stands),
         }));
     }
 }
@@ -123,8 +136,9 @@ impl Answers {
                     events.extend(outlet.map(|_| Event::Message(message.clone())));
                     (&message.chat, cell.message_is_durable(message))
                 }
-                What::Marked { stands, moved, peers, gone, cell } if !moved.is_empty() => {
-                    events.extend(outlet.iter().flat_map(|_| moved.iter().cloned().map(Event::Marker)));
+                What::Marked { stands, moved, peers, gone, silent, cell } if !moved.is_empty() => {
+                    let event = if *silent { Event::OwnMarker } else { Event::Marker };
+                    events.extend(outlet.iter().flat_map(|_| moved.iter().cloned().map(event)));
                     (&stands.chat, cell.markers_are_durable(moved, *peers, *gone))
                 }
                 What::Revised { message, kind, gone, cell, .. } => {
@@ -135,6 +149,11 @@ impl Answers {
                 What::Forgotten { chat, side, ts, gone, cell, .. } => {
                     (chat, cell.markers_are_forgotten(*side, *ts, *gone))
                 }
+                What::Blocked { stands, silent, .. } => {
+                    let event = || Event::Block { stands: stands.clone(), silent: *silent };
+                    events.extend(outlet.map(|_| event()));
+                    continue;
+                }
                 What::Marked { .. } | What::Replayed(_) => continue,
             };
             // Of a run of changes in one chat the last head is enough.
@@ -143,13 +162,14 @@ impl Answers {
                 _ => heads.push((chat.clone(), head)),
             }
         }
-        let Some(upto) = heads.last().map(|(_, head)| head.changed) else { return };
-        self.overlay.put(&heads, upto);
-        for (chat, head) in &heads {
-            self.users.put(chat, head);
+        if let Some(upto) = heads.last().map(|(_, head)| head.changed) {
+            self.overlay.put(&heads, upto);
+            for (chat, head) in &heads {
+                self.users.put(chat, head);
+            }
+            self.horizon.store(upto.0, Release);
         }
-        self.horizon.store(upto.0, Release);
-        if let Some(outlet) = outlet {
+        if let Some(outlet) = outlet.filter(|_| !events.is_empty()) {
             outlet.committed(events);
         }
     }

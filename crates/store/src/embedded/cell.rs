@@ -20,7 +20,7 @@ use tokio::sync::OwnedMutexGuard;
 use xxhash_rust::xxh3::Xxh3;
 
 /// Bytes that a chat takes in memory besides its messages and keys, its place in the cache among them, as measured.
-const CELL_BYTES: usize = 540;
+const CELL_BYTES: usize = 572;
 /// Bytes that a message takes here besides its own.
 const TAIL_MESSAGE_BYTES: usize = 32;
 /// Bytes that keys take before the first.
@@ -76,6 +76,8 @@ pub(super) struct Loaded {
     pub(super) standing: Standing,
     /// The unread messages that are unsent.
     pub(super) gone: Gone,
+    /// Since when either user blocks the other.
+    pub(super) blocked: [Option<Ts>; 2],
 }
 
 struct CellState {
@@ -88,6 +90,8 @@ struct CellState {
     tail_bytes: usize,
     /// The unread messages that are unsent, as of `assigned`.
     gone: Gone,
+    /// Since when either user blocks the other, also where that is still on its way to the disk.
+    blocked: [Option<Ts>; 2],
     /// `None` until the first send with a key.
     keys: Option<Keys>,
     /// Look for expired keys once there are this many.
@@ -137,6 +141,7 @@ impl ChatCell {
             tail: loaded.tail,
             tail_bytes,
             gone: loaded.gone,
+            blocked: loaded.blocked,
             keys: loaded.keys,
             prune_at: PRUNE_MIN_KEYS,
             told_weight: 0,
@@ -260,6 +265,26 @@ impl ChatCell {
             *gone = gone.split_off(&Seq(marker.seq.0 + 1));
         }
         state.count_gone()
+    }
+
+    /// Since when the user on a side blocks the other.
+    pub(super) fn blocks_since(&self, by: Side) -> Option<Ts> {
+        self.state.lock().blocked[by.index()]
+    }
+
+    /// Whether the peer blocks the user on a side.
+    pub(super) fn is_blocked(&self, side: Side) -> bool {
+        self.blocks_since(side.other()).is_some()
+    }
+
+    /// Whether either user blocks the other.
+    pub(super) fn is_silent(&self) -> bool {
+        self.state.lock().blocked.iter().any(Option::is_some)
+    }
+
+    /// Takes in that a user blocks the other, or does no longer. The writer alone calls this.
+    pub(super) fn block(&self, by: Side, since: Option<Ts>) {
+        self.state.lock().blocked[by.index()] = since;
     }
 
     /// Waits for the turn to revise a message of this chat. Whoever has it sees what the one before did.

@@ -3,7 +3,7 @@
 mod derived;
 
 use super::{
-    Options,
+    Options, blocks,
     changes::{self, Kind},
     layout::{Layout, OpenError},
     migrate, reader, record,
@@ -76,6 +76,7 @@ pub(super) fn check_view(view: &View, progress: &mut dyn FnMut(CheckProgress)) -
     let stored = check.messages(view, log_start, &mut derived);
     derived.finish(&mut check);
     let logged = check.changes(view);
+    check.blocks(view);
     if stored != logged {
         check.problem(format!(
             "the change log names {} messages, the store holds {} of its time{}",
@@ -189,6 +190,19 @@ impl Check<'_> {
                 "chat {chat}: seq {seq} counts {} of its sender's messages, not {nth}",
                 message.nth
             ));
+        }
+    }
+
+    fn blocks(&mut self, view: &View) {
+        for row in view.rows(Kept::Blocks) {
+            self.step();
+            let decoded = row
+                .into_inner()
+                .map_err(|error| error.to_string())
+                .and_then(|(key, value)| blocks::decode(&key, &value).map_err(Into::into));
+            if let Err(wrong) = decoded {
+                self.problem(format!("blocks: {wrong}"));
+            }
         }
     }
 

@@ -125,7 +125,7 @@ impl Committer {
             match &one.what {
                 What::Stored(..) => messages += 1,
                 What::Marked { moved, .. } => changes += moved.len(),
-                What::Revised { .. } | What::Forgotten { .. } => changes += 1,
+                What::Revised { .. } | What::Forgotten { .. } | What::Blocked { .. } => changes += 1,
                 What::Replayed(_) => {}
             }
         }

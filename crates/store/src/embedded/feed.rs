@@ -3,6 +3,7 @@
 use super::{
     EmbeddedStore, Inner,
     answer::horizon,
+    blocks,
     cell::Reach,
     changes,
     head::Head,
@@ -13,8 +14,8 @@ use super::{
 };
 use crate::{CatchUp, StoreError};
 use chinwag_model::{
-    Chat, Event, InboxEntry, InboxPage, InboxQuery, Mark, Marked, Marker, MarkerKind, Message, Seq, Ts,
-    UserId,
+    Block, Blocked, BlocksPage, BlocksQuery, Chat, Event, InboxEntry, InboxPage, InboxQuery, Mark, Marked,
+    Marker, MarkerKind, Markers, Message, Seq, Ts, UserId,
     limits::{CATCH_UP_MAX_BYTES, CATCH_UP_MAX_EVENTS},
 };
 use std::sync::Arc;
@@ -44,6 +45,43 @@ impl EmbeddedStore {
         }
     }
 
+    pub(super) async fn put_block(&self, block: Block) -> Result<Blocked, StoreError> {
+        let inner = &self.inner;
+        inner.check_open()?;
+        let permit = inner.queue.admit_mark()?;
+        let user = block.user();
+        // It goes with the order, and stays taken until the block shows, whatever becomes of this future.
+        let turn = inner.blocks.turn(&user).await;
+        let cell = inner.cell(&block.chat, false).await?;
+        let full = block.on
+            && cell.blocks_since(block.by).is_none()
+            && inner.read(move |tables| blocks::is_full(tables, &user)).await?;
+        let (reply, answer) = Reply::new(permit);
+        inner.queue.push(Item { order: Order::Block { block, full, turn }, cell, reply });
+        match answer.await.unwrap_or_else(super::writer_has_ended)? {
+            Outcome::Blocked(stands) => Ok(stands),
+            _ => unreachable!("a block is answered as one"),
+        }
+    }
+
+    pub(super) async fn read_blocks(&self, query: BlocksQuery) -> Result<BlocksPage, StoreError> {
+        self.inner.check_open()?;
+        self.inner.read(move |tables| blocks::page(tables, &query)).await
+    }
+
+    pub(super) async fn read_silent(
+        &self,
+        user: UserId,
+        peers: Vec<UserId>,
+    ) -> Result<Vec<bool>, StoreError> {
+        let inner = &self.inner;
+        inner.check_open()?;
+        if !inner.blocks.any() || peers.is_empty() {
+            return Ok(vec![false; peers.len()]);
+        }
+        inner.read(move |tables| blocks::silent(tables, &user, &peers)).await
+    }
+
     pub(super) async fn read_inbox(&self, query: InboxQuery) -> Result<InboxPage, StoreError> {
         let inner = &self.inner;
         inner.check_open()?;
@@ -52,7 +90,7 @@ impl EmbeddedStore {
         let last = |chat: &Chat, head: &Head| inner.cells.hot(chat)?.message(head.last);
         let entries: Vec<_> =
             heads.into_iter().map(|(chat, head)| (last(&chat, &head), chat, head)).collect();
-        if entries.iter().all(|(last, ..)| last.is_some()) {
+        if entries.iter().all(|(last, ..)| last.is_some()) && !inner.blocks.any() {
             return fill(&query, unread, entries, None);
         }
         inner.read(move |tables| fill(&query, unread, entries, Some(tables))).await
@@ -96,6 +134,9 @@ impl EmbeddedStore {
         }
         if !cold.is_empty() && missed.fits() {
             missed = inner.read(move |tables| missed.read(tables, cold)).await?;
+        }
+        if inner.blocks.any() && missed.fits() {
+            missed = inner.read(move |tables| missed.without_held(tables, &user)).await?;
         }
         Ok(CatchUp { upto, events: missed.into_events() })
     }
@@ -161,9 +202,20 @@ fn fill(
         };
         let side = chat.side_of(query.user.as_str()).expect("an inbox holds its user's chats");
         let unread = head.unread(side);
-        Ok(InboxEntry { chat, side, last, unread, first_seq: Seq(1), markers: head.standing.markers })
+        let markers = match tables {
+            Some(tables) => blocks::show(tables, &chat, side, head.standing.markers)?,
+            None => head.standing.markers,
+        };
+        Ok(InboxEntry { chat, side, last, unread, first_seq: Seq(1), markers })
     });
     InboxPage::fill(query, unread_total, entries)
+}
+
+/// Whether a block keeps from a user how far the peer came.
+fn is_held(tables: &Tables, marked: &Marked) -> Result<bool, StoreError> {
+    let mut markers = [Markers::START; 2];
+    *markers[marked.side.index()].get_mut(marked.kind) = marked.marker;
+    Ok(blocks::show(tables, &marked.chat, marked.side.other(), markers)? != markers)
 }
 
 /// What of a chat is to be read from disk.
@@ -203,6 +255,22 @@ impl Missed {
                 }
             }
         }
+    }
+
+    /// Without the markers that a block keeps from the user.
+    fn without_held(mut self, tables: &Tables, user: &UserId) -> Result<Self, StoreError> {
+        let mut shown = Vec::with_capacity(self.events.len());
+        for event in std::mem::take(&mut self.events) {
+            if let Event::Marker(marked) = &event
+                && marked.user_name() != user.as_str()
+                && is_held(tables, marked)?
+            {
+                continue;
+            }
+            shown.push(event);
+        }
+        self.events = shown;
+        Ok(self)
     }
 
     fn push(&mut self, event: Event) {

@@ -18,7 +18,7 @@ use std::{
 /// The format that this program writes.
 pub(super) const FORMAT: u32 = 4;
 /// The first, whose every message is written anew when it is opened. Of the later ones every row is read as it is, until
-/// it changes.
+/// it changes; the third knew no blocks.
 pub(super) const FORMAT_1: u32 = 1;
 
 /// Why a store can't be opened. Nothing was changed.

@@ -3,6 +3,7 @@
 use super::{
     EmbeddedStore, Inner, OpenError, Options, READS_MAX,
     answer::Answers,
+    blocks::Blocks,
     cells::Cells,
     committer::{Committer, Committing},
     failure::Failure,
@@ -66,7 +67,9 @@ impl EmbeddedStore {
             follower::replay(&tables, last).map_err(|error| broken(error.to_string()))?;
         let wiping = Arc::new(Wiping::new(wipe::due(&tables).map_err(broken)?));
         let seed = getrandom::u64().map_err(|error| broken(format!("no randomness: {error}")))?;
+        let blocks = Blocks::of(&tables).map_err(|error| broken(error.to_string()))?;
         let inner = Arc::new(Inner {
+            blocks: Arc::new(blocks),
             queue: Arc::new(Queue::new(options.queue_max_messages, options.queue_max_bytes)),
             cells: Arc::new(Cells::new(options.chat_cache_bytes)),
             users: Arc::new(Users::new(options.inbox_cache_bytes)),
@@ -124,6 +127,7 @@ impl Inner {
             wiping: self.wiping.clone(),
             to_committer,
             gathered: Gathered::default(),
+            blocks: self.blocks.clone(),
         };
         let committer = Committer {
             batches,

@@ -7,6 +7,7 @@ use super::{
     layout::Layout,
     migrate,
     tables::Tables,
+    wipe,
 };
 use crate::clock::ClockWatch;
 use chinwag_model::{Clock, Epoch, Ts};
@@ -69,6 +70,14 @@ impl Maintenance {
         let view = self.tables.view();
         let now = self.watch.read().wall;
         backup::take(&view, self.epoch, now, since, bytes_a_second, out, progress)
+    }
+
+    /// Wipes from the disk, at once, what was taken back; of a store that no server has open.
+    ///
+    /// # Errors
+    /// What the storage engine says.
+    pub fn wipe(&self) -> Result<(), String> {
+        wipe::wipe_now(&self.tables)
     }
 
     /// Trusts the clock as it stands now, after a jump forward that held all expiry. Whether it was in doubt, and what it says.

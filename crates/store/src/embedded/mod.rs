@@ -10,6 +10,7 @@
 mod answer;
 pub mod archive;
 pub mod backup;
+mod blocks;
 mod cell;
 mod cells;
 pub mod changes;
@@ -55,11 +56,12 @@ use crate::{
     clock::ClockWatch,
     vitals::{Observer, Vitals},
 };
+use blocks::Blocks;
 use cell::{ChatCell, InMemory, KeyHash, is_repeat};
 use cells::Cells;
 use chinwag_model::{
-    Change, Chat, Draft, Epoch, InboxPage, InboxQuery, Mark, Marked, Message, Page, PageQuery, Revise, Side,
-    Ts, UserId,
+    Block, Blocked, BlocksPage, BlocksQuery, Change, Chat, Draft, Epoch, InboxPage, InboxQuery, Mark, Marked,
+    Message, Page, PageQuery, Revise, Side, Ts, UserId,
 };
 use failure::Failure;
 use layout::Layout;
@@ -99,6 +101,7 @@ struct Inner {
     queue: Arc<Queue>,
     cells: Arc<Cells>,
     users: Arc<Users>,
+    blocks: Arc<Blocks>,
     overlay: Arc<Overlay>,
     outlet: Arc<OnceLock<Arc<dyn Outlet>>>,
     /// The time up to which every read shows everything.
@@ -148,7 +151,7 @@ impl EmbeddedStore {
                     Err(StoreError::KeyReused)
                 }
             }
-            Outcome::Marked(_) | Outcome::Revised(_) | Outcome::Forgotten(_) => {
+            Outcome::Marked(_) | Outcome::Revised(_) | Outcome::Blocked(_) | Outcome::Forgotten(_) => {
                 unreachable!("a send is answered as one")
             }
         }
@@ -278,6 +281,18 @@ impl Store for EmbeddedStore {
 
     fn mark(&self, mark: Mark) -> StoreFuture<'_, Marked> {
         Box::pin(self.move_marker(mark))
+    }
+
+    fn block(&self, block: Block) -> StoreFuture<'_, Blocked> {
+        Box::pin(self.put_block(block))
+    }
+
+    fn blocks(&self, query: BlocksQuery) -> StoreFuture<'_, BlocksPage> {
+        Box::pin(self.read_blocks(query))
+    }
+
+    fn silent(&self, user: UserId, peers: Vec<UserId>) -> StoreFuture<'_, Vec<bool>> {
+        Box::pin(self.read_silent(user, peers))
     }
 
     fn inbox(&self, query: InboxQuery) -> StoreFuture<'_, InboxPage> {

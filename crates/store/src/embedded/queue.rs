@@ -2,7 +2,7 @@
 
 use super::cell::{ChatCell, KeyHash};
 use crate::{Appended, StoreError, vitals::QueueVitals};
-use chinwag_model::{Change, Chat, Draft, Mark, Marked, Message, Revise, Seq, Side};
+use chinwag_model::{Block, Blocked, Change, Chat, Draft, Mark, Marked, Message, Revise, Seq, Side};
 use parking_lot::{Condvar, Mutex};
 use std::{
     collections::BTreeSet,
@@ -43,6 +43,13 @@ pub(super) enum Order {
     },
     Revise(Revising),
     Forget(Forgetting),
+    Block {
+        block: Block,
+        /// Whether the user blocks as many as are allowed.
+        full: bool,
+        /// So that no other block of the user is on its way meanwhile.
+        turn: OwnedMutexGuard<()>,
+    },
 }
 
 /// A message is to be revised.
@@ -73,6 +80,7 @@ pub(super) enum Outcome {
     Revised(Arc<Message>),
     /// Whether there was anything to forget.
     Forgotten(bool),
+    Blocked(Blocked),
     /// The key stored this message once, and it is no longer in memory: compare them yourself.
     Compare(Seq, Draft),
 }

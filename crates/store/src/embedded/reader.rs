@@ -1,6 +1,7 @@
 //! Reads from disk. Everything here blocks, so it runs off the async threads.
 
 use super::{
+    blocks,
     cell::{Keys, Loaded, expired, is_whole, keys_of},
     codec::Wrong,
     head::{Head, Standing, decode_head, decode_standing, inbox_prefix},
@@ -57,7 +58,8 @@ pub(super) fn load(
     // A chat without a message has no markers.
     let standing = if tail.is_empty() { Standing::START } else { standing(tables, chat)? };
     let gone = revisions::gone(tables, chat, &standing)?;
-    Ok(Loaded { tail, keys, standing, gone })
+    let blocked = blocks::of_chat(tables, chat)?.map(|hold| hold.map(|hold| hold.since));
+    Ok(Loaded { tail, keys, standing, gone, blocked })
 }
 
 /// Reads where a chat's markers stand.

@@ -12,7 +12,7 @@ use chinwag_model::{Chat, Message, Seq, Side, Ts};
 /// Derives the revisions and the inbox rows of every chat. The error says what is wrong with the store.
 pub(super) fn inbox(tables: &Tables) -> Result<(), String> {
     let engine = |error: fjall::Error| error.to_string();
-    forget_revisions(tables).map_err(engine)?;
+    empty(tables, &tables.revised).map_err(engine)?;
     let mut heads: Vec<(Chat, Head)> = Vec::new();
     let mut last: Option<Message> = None;
     let mut revised = Revised::default();
@@ -44,16 +44,17 @@ pub(super) fn inbox(tables: &Tables) -> Result<(), String> {
     write_heads(tables, &[], Some(tables.last_ts()?)).map_err(engine)
 }
 
-fn forget_revisions(tables: &Tables) -> fjall::Result<()> {
+/// Takes every row off a table. In batches: the engine's own way leaves something in the journal that is no batch.
+pub(super) fn empty(tables: &Tables, table: &fjall::Keyspace) -> fjall::Result<()> {
     loop {
-        let keys = tables.revised.iter().take(BATCH_ROWS).map(fjall::Guard::key);
+        let keys = table.iter().take(BATCH_ROWS).map(fjall::Guard::key);
         let keys: Vec<_> = keys.collect::<fjall::Result<_>>()?;
         if keys.is_empty() {
             return Ok(());
         }
         let mut batch = tables.loose_batch(keys.len());
         for key in keys {
-            batch.remove(&tables.revised, key);
+            batch.remove(table, key);
         }
         Tables::commit(batch)?;
     }

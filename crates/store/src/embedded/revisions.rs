@@ -15,8 +15,8 @@ use super::{
     tables::{Tables, View, engine},
 };
 use crate::StoreError;
-use bytes::{BufMut, BytesMut};
-use chinwag_model::{Chat, Message, Seq, Side, Ts};
+use bytes::{BufMut, Bytes, BytesMut};
+use chinwag_model::{Chat, Message, Revision, Seq, Side, Ts};
 use fjall::OwnedWriteBatch;
 use std::collections::BTreeSet;
 
@@ -37,6 +37,13 @@ pub(super) fn put(message: &Message, before: Option<Ts>, tables: &Tables, batch:
     if let Some(before) = before {
         batch.remove(&tables.revised, key(&message.chat, BY_TIME, before.0));
     }
+    for (key, value) in rows(message, revision) {
+        batch.insert(&tables.revised, key, value);
+    }
+}
+
+/// The rows of a message that was revised: by time, and as unsent.
+fn rows(message: &Message, revision: &Revision) -> impl Iterator<Item = (Bytes, Bytes)> {
     let mut bytes = BytesMut::new();
     let by_time =
         encode(&key(&message.chat, BY_TIME, revision.ts.0), &message.seq.0.to_be_bytes(), &mut bytes);
@@ -45,9 +52,8 @@ pub(super) fn put(message: &Message, before: Option<Ts>, tables: &Tables, batch:
         encode(&key(&message.chat, UNSENT, message.seq.0), &[side], &mut bytes)
     });
     let bytes = bytes.freeze();
-    for place in std::iter::once(by_time).chain(unsent) {
-        batch.insert(&tables.revised, bytes.slice(place.key), bytes.slice(place.value));
-    }
+    let both = std::iter::once(by_time).chain(unsent);
+    both.map(move |place| (bytes.slice(place.key), bytes.slice(place.value)))
 }
 
 fn encode(key: &[u8], body: &[u8], into: &mut BytesMut) -> RowPlace {
@@ -125,11 +131,15 @@ pub(super) fn rows_of(message: &Message) -> u64 {
     message.revision.as_ref().map_or(0, |revision| 1 + u64::from(revision.unsent))
 }
 
-/// Whether they are there.
+/// Whether they are there, byte for byte.
 pub(super) fn has(view: &View, message: &Message) -> fjall::Result<bool> {
     let Some(revision) = &message.revision else { return Ok(true) };
-    Ok(view.has_revised_row(&key(&message.chat, BY_TIME, revision.ts.0))?
-        && (!revision.unsent || view.has_revised_row(&key(&message.chat, UNSENT, message.seq.0))?))
+    for (key, value) in rows(message, revision) {
+        if view.revised_row(&key)?.is_none_or(|stands| *stands != *value) {
+            return Ok(false);
+        }
+    }
+    Ok(true)
 }
 
 fn of(chat: &Chat, wrong: Wrong) -> StoreError {

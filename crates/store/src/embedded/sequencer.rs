@@ -5,6 +5,7 @@
 
 use super::{
     answer::{Done, What},
+    blocks::{self, Blocks},
     cell::{ChatCell, KeyHash, Known, is_repeat},
     changes::{self, Change, Kind},
     committer::{Batch, Committing},
@@ -18,14 +19,21 @@ use super::{
     timeline::Timeline,
     wipe::{self, Wiping},
 };
-use crate::{StoreError, embedded::cells::Cells, revise::apply};
+use crate::{
+    StoreError,
+    embedded::cells::Cells,
+    revise::{apply, reaches_the_peer},
+};
 use bytes::BytesMut;
-use chinwag_model::{Chat, Draft, Mark, Marked, Marker, Markers, Message, Seq, Ts};
+use chinwag_model::{
+    Block, Blocked, Chat, Draft, Hold, Mark, Marked, Marker, Markers, Message, Reviser, Seq, Side, Ts,
+};
 use std::{
     collections::HashMap,
     sync::{Arc, mpsc::SyncSender},
     time::Duration,
 };
+use tokio::sync::OwnedMutexGuard;
 
 /// How often the committer is looked after.
 const WATCH_EVERY: Duration = Duration::from_secs(1);
@@ -43,6 +51,7 @@ pub(super) struct Sequencer {
     pub(super) wiping: Arc<Wiping>,
     pub(super) to_committer: SyncSender<Batch>,
     pub(super) gathered: Gathered,
+    pub(super) blocks: Arc<Blocks>,
 }
 
 /// The batch that is being made.
@@ -56,6 +65,8 @@ pub(super) struct Gathered {
     marked: HashMap<Chat, Arc<ChatCell>>,
     /// The messages that were revised, and when they were before. Of one chat at most one.
     revised: Vec<(Arc<Message>, Option<Ts>)>,
+    /// Blocks that began or ended. Of one user at most one.
+    blocks: Vec<(Chat, Side, Option<Hold>)>,
     changes: Vec<Change>,
     /// The first change that takes a text away, where nothing waited to be wiped before it.
     wipe_due: Option<Ts>,
@@ -95,6 +106,7 @@ impl Sequencer {
         match order {
             Order::Send { draft, hash } => self.send(draft, hash, cell, reply, room),
             Order::Mark { mark, peers } => self.mark(mark, peers, cell, reply, room),
+            Order::Block { block, full, turn } => self.block(block, full, turn, cell, reply, room),
             Order::Revise(revising) => self.revise(revising, cell, reply, room),
             Order::Forget(forgetting) => self.forget(forgetting, cell, reply, room),
         }
@@ -123,6 +135,9 @@ impl Sequencer {
         if let Err(full) = room {
             return reply.give(Err(full.clone()));
         }
+        if cell.is_blocked(draft.sender) {
+            return reply.give(Err(StoreError::Blocked));
+        }
         let ts = self.timeline.take();
         let (message, weight) = cell.assign(draft, ts, hash);
         if let Some(weight) = weight {
@@ -141,6 +156,12 @@ impl Sequencer {
         room: &Result<(), StoreError>,
     ) {
         let Revising { revise, stands, forget, turn } = revising;
+        if let Reviser::User(by) = revise.by
+            && reaches_the_peer(&revise.change)
+            && cell.is_blocked(by)
+        {
+            return reply.give(Err(StoreError::Blocked));
+        }
         let message = match apply(&stands, &revise, self.timeline.peek()) {
             Ok(Some(message)) => Arc::new(message),
             Ok(None) => return reply.give(Ok(Outcome::Revised(stands))),
@@ -220,7 +241,44 @@ impl Sequencer {
         }
         // One that does not move waits like the others: what moved it may still be on its way to the disk.
         let stands = Marked { marker: cell.markers(side).get(kind), chat, side, kind };
-        self.gathered.done.push(Done { what: What::Marked { stands, moved, peers, gone, cell }, reply });
+        let silent = cell.is_silent();
+        self.gathered
+            .done
+            .push(Done { what: What::Marked { stands, moved, peers, gone, silent, cell }, reply });
+    }
+
+    fn block(
+        &mut self,
+        block: Block,
+        full: bool,
+        turn: OwnedMutexGuard<()>,
+        cell: Arc<ChatCell>,
+        reply: Reply,
+        room: &Result<(), StoreError>,
+    ) {
+        let Block { chat, by, on } = block;
+        let before = cell.blocks_since(by);
+        let since = on.then(|| before.unwrap_or_else(|| self.timeline.peek()));
+        let stands = Blocked { chat, by, since };
+        if since == before {
+            return reply.give(Ok(Outcome::Blocked(stands)));
+        }
+        if on && full {
+            return reply.give(Err(StoreError::TooManyBlocks));
+        }
+        if let Err(full) = room {
+            return reply.give(Err(full.clone()));
+        }
+        cell.block(by, since);
+        let hold = since.map(|since| Hold { since, markers: cell.standing().markers });
+        self.gathered.blocks.push((stands.chat.clone(), by, hold));
+        if on {
+            self.blocks.begin();
+        }
+        let silent = cell.is_silent();
+        self.gathered
+            .done
+            .push(Done { what: What::Blocked { stands, silent, _cell: cell, _turn: turn }, reply });
     }
 
     fn committer_hangs(&self) -> bool {
@@ -252,12 +310,17 @@ impl Gathered {
         self.changes.push(Change { ts, kind: Kind::Message, chat, seq });
     }
 
+    /// How many rows it comes to, at most.
+    fn rows_most(&self) -> usize {
+        self.messages.len() + self.marked.len() + 3 * self.revised.len() + self.blocks.len() + 2
+    }
+
     /// Makes the engine's batch of it. The messages' rows share one buffer; the change log's has its own, since it stays
     /// in memory far longer than they do, and would keep them there.
     fn seal(self, tables: &Tables) -> Batch {
+        let mut rows = tables.batch(self.rows_most());
         let bytes = self.bytes.freeze();
         let mut size = bytes.len();
-        let mut rows = tables.batch(self.messages.len() + self.marked.len() + 3 * self.revised.len() + 2);
         for (message, before) in &self.revised {
             revisions::put(message, *before, tables, &mut rows);
         }
@@ -272,6 +335,17 @@ impl Gathered {
         size += bytes.len();
         for place in markers {
             rows.insert(&tables.markers, bytes.slice(place.key), bytes.slice(place.value));
+        }
+        let mut bytes = BytesMut::new();
+        for (chat, by, hold) in self.blocks {
+            match hold {
+                Some(hold) => {
+                    let place = blocks::encode(&chat, by, &hold, &mut bytes);
+                    let row = bytes.split().freeze();
+                    rows.insert(&tables.blocks, row.slice(place.key), row.slice(place.value));
+                }
+                None => rows.remove(&tables.blocks, blocks::key(&chat, by)),
+            }
         }
         let mut bytes = BytesMut::new();
         if let Some(place) = changes::encode(&self.changes, &mut bytes) {
@@ -326,6 +400,7 @@ mod tests {
         let sequencer = Sequencer {
             queue: queue.clone(),
             cells: Arc::new(Cells::new(0)),
+            blocks: Arc::new(Blocks::of(&tables).expect("read")),
             tables,
             timeline: Timeline::new(Arc::new(ClockWatch::new(clock)), START),
             reserve: Arc::new(Reserve::new(dir.path().to_owned(), 0)),

@@ -10,8 +10,6 @@ use fjall::{
 };
 use std::{path::Path, sync::Arc};
 
-/// Size at which a table in memory is written out, in bytes.
-const MEMTABLE_MAX_BYTES: u64 = 32 << 20;
 /// Bytes of journals on disk at which the tables that hold on to the oldest are written out.
 const JOURNALS_MAX_BYTES: u64 = 256 << 20;
 
@@ -29,6 +27,8 @@ pub(super) struct Tables {
     pub(super) inbox: Keyspace,
     /// Which messages were revised, by time, and which are unsent: see [`super::revisions`].
     pub(super) revised: Keyspace,
+    /// A row a block: see [`super::blocks`].
+    pub(super) blocks: Keyspace,
     /// What the store does to itself: see [`super::wipe`].
     pub(super) upkeep: Keyspace,
 }
@@ -42,11 +42,13 @@ pub(super) enum Kept {
     Markers,
     /// See [`changes`].
     Changes,
+    /// See [`super::blocks`].
+    Blocks,
 }
 
 impl Kept {
     /// All of them. A backup names a table by its place here, so none ever moves.
-    pub(super) const ALL: [Self; 3] = [Self::Messages, Self::Markers, Self::Changes];
+    pub(super) const ALL: [Self; 4] = [Self::Messages, Self::Markers, Self::Changes, Self::Blocks];
 
     /// The byte that stands for it.
     pub(super) fn byte(self) -> u8 {
@@ -54,6 +56,7 @@ impl Kept {
             Self::Messages => 0,
             Self::Markers => 1,
             Self::Changes => 2,
+            Self::Blocks => 3,
         }
     }
 
@@ -115,9 +118,9 @@ impl View {
         self.snapshot.get(&self.tables.inbox, key)
     }
 
-    /// Whether a row of the revisions is there.
-    pub(super) fn has_revised_row(&self, key: &[u8]) -> fjall::Result<bool> {
-        self.snapshot.contains_key(&self.tables.revised, key)
+    /// One row of the revisions.
+    pub(super) fn revised_row(&self, key: &[u8]) -> fjall::Result<Option<UserValue>> {
+        self.snapshot.get(&self.tables.revised, key)
     }
 
     /// The rows of the revisions.
@@ -143,6 +146,7 @@ impl Tables {
             Kept::Messages => &self.messages,
             Kept::Markers => &self.markers,
             Kept::Changes => &self.changes,
+            Kept::Blocks => &self.blocks,
         }
     }
 
@@ -161,14 +165,17 @@ impl Tables {
                 .max_cached_files(Some(options.open_files_max))
                 .worker_threads(2)
                 .open()?;
+            let table = || table(options.memtable_max_bytes);
             let messages = db.keyspace("messages", || table().filter_policy(FilterPolicy::disabled()))?;
             let changes = db.keyspace("changes", || table().filter_policy(FilterPolicy::disabled()))?;
             // With filters: nearly every chat that becomes hot is asked for its markers, and few have any.
             let markers = db.keyspace("markers", table)?;
             let inbox = db.keyspace("inbox", || table().filter_policy(FilterPolicy::disabled()))?;
             let revised = db.keyspace("revised", || table().filter_policy(FilterPolicy::disabled()))?;
+            // With filters: every chat that becomes hot asks for two, and few have any.
+            let blocks = db.keyspace("blocks", table)?;
             let upkeep = db.keyspace("upkeep", || table().filter_policy(FilterPolicy::disabled()))?;
-            Ok(Self { db, dir: dir.into(), messages, changes, markers, inbox, revised, upkeep })
+            Ok(Self { db, dir: dir.into(), messages, changes, markers, inbox, revised, blocks, upkeep })
         };
         open().map_err(|error: fjall::Error| match error {
             fjall::Error::Io(source) => OpenError::Io { path: dir.to_owned(), source },
@@ -182,8 +189,8 @@ impl Tables {
     }
 
     /// All of them.
-    pub(super) fn all(&self) -> [&Keyspace; 6] {
-        [&self.messages, &self.changes, &self.markers, &self.inbox, &self.revised, &self.upkeep]
+    pub(super) fn all(&self) -> [&Keyspace; 7] {
+        [&self.messages, &self.changes, &self.markers, &self.inbox, &self.revised, &self.blocks, &self.upkeep]
     }
 
     /// An empty batch that syncs when it is committed.
@@ -245,9 +252,9 @@ impl Tables {
     }
 }
 
-fn table() -> KeyspaceCreateOptions {
+fn table(memtable_max_bytes: u64) -> KeyspaceCreateOptions {
     KeyspaceCreateOptions::default()
-        .max_memtable_size(MEMTABLE_MAX_BYTES)
+        .max_memtable_size(memtable_max_bytes)
         .data_block_compression_policy(CompressionPolicy::disabled())
 }
 

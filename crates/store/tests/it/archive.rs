@@ -4,7 +4,7 @@ use crate::backends::Embedded;
 use chinwag_model::{Chat, Direction, ManualClock, MarkerKind, Message, Revision, SendKey, Seq, Side, Ts};
 use chinwag_store::{
     Store, StoreError,
-    contract::{START, draft, inbox, keyed, mark, query},
+    contract::{START, block, draft, inbox, keyed, mark, query},
     embedded::{
         Maintenance,
         archive::{Fate, ImportError, Imported, Importer, Piece, Sorter},
@@ -42,6 +42,7 @@ fn import(data: &Path, pieces: &[Piece]) -> Result<Vec<Fate>, ImportError> {
         .map(|piece| match piece {
             Piece::Message(message) => importer.message(imported(message)),
             Piece::Markers(chat, markers) => importer.markers(chat, *markers),
+            Piece::Block(chat, by, hold) => importer.block(chat, *by, hold),
         })
         .collect::<Result<_, _>>()?;
     importer.finish()?;
@@ -71,6 +72,7 @@ async fn epoch_of(backend: &Embedded) -> u64 {
 enum Step {
     Send(usize, bool, Option<u8>),
     Mark(usize, bool, bool, u64),
+    Block(usize, bool),
 }
 
 const CHATS: [&str; 4] = ["a:b", "a:c", "b:c", "me:me"];
@@ -81,6 +83,7 @@ fn step() -> impl Strategy<Value = Step> {
             .prop_map(|(chat, second, key)| Step::Send(chat, second, key)),
         1 => (0..CHATS.len(), any::<bool>(), any::<bool>(), 1..60_u64)
             .prop_map(|(chat, second, read, seq)| Step::Mark(chat, second, read, seq)),
+        1 => (0..CHATS.len() - 1, any::<bool>()).prop_map(|(chat, second)| Step::Block(chat, second)),
     ]
 }
 
@@ -96,7 +99,13 @@ async fn round_trip(steps: Vec<Step>, before: usize) {
                     Some(key) => keyed(chat, user, &format!("{key}"), &format!("k{key}")),
                     None => draft(chat, user, &format!("text {n}")),
                 };
-                store.append(draft).await.expect("stored");
+                match store.append(draft).await {
+                    Ok(_) | Err(StoreError::Blocked) => {}
+                    Err(error) => panic!("{error}"),
+                }
+            }
+            Step::Block(chat, second) => {
+                store.block(block(user(chat, second), user(chat, !second), true)).await.expect("blocked");
             }
             Step::Mark(chat, second, read, seq) => {
                 let kind = if read { MarkerKind::Read } else { MarkerKind::Delivered };
@@ -125,8 +134,10 @@ async fn round_trip(steps: Vec<Step>, before: usize) {
     for chat in CHATS {
         let draft = || keyed(chat, chat.split(':').next().expect("two"), "7", "k7");
         let (left, right) = (left.append(draft()).await, right.append(draft()).await);
-        let (left, right) = (left.expect("answered"), right.expect("answered"));
-        assert_eq!((left.replayed, left.message.seq), (right.replayed, right.message.seq), "{chat}");
+        let known = |answer: Result<chinwag_store::Appended, StoreError>| {
+            answer.map(|appended| (appended.replayed, appended.message.seq))
+        };
+        assert_eq!(known(left), known(right), "{chat}");
     }
 }
 

@@ -3,8 +3,8 @@
 use crate::backends::Embedded;
 use chinwag_model::{Chat, Direction, ManualClock, MarkerKind, Message, Side, Ts};
 use chinwag_store::{
-    Store,
-    contract::{START, draft, edit, erase, inbox, keyed, mark, query, react, revise},
+    Store, StoreError,
+    contract::{START, block, blocks, draft, edit, erase, inbox, keyed, mark, query, react, revise},
     embedded::{
         EmbeddedStore, Maintenance, OpenError, Options,
         backup::{BackupError, BackupReport, RestoreError, Since, check_backup, head_of, restore},
@@ -155,6 +155,33 @@ async fn incremental_backups_go_on_from_each_other_only() {
     assert!(error.to_string().contains("another store"), "{error}");
 }
 
+/// An incremental backup has all blocks, so that one which ended is not there again.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_backup_has_the_blocks_of_its_time() {
+    let (backend, dir) = (Embedded::new(), tempfile::tempdir().expect("a directory"));
+    let store = backend.store(clock());
+    let path = |name: &str| dir.path().join(name);
+    store.append(draft("a:b", "a", "x")).await.expect("stored");
+    for peer in ["b", "c"] {
+        store.block(block("a", peer, true)).await.expect("blocked");
+    }
+    let full = take(&store.maintenance(), Since::Beginning, &path("full")).expect("taken");
+    store.block(block("a", "b", false)).await.expect("ended");
+    store.block(block("d", "a", true)).await.expect("blocked");
+    take(&store.maintenance(), Since::Backup(full.head.newest), &path("more")).expect("taken");
+    for (chain, of_a, of_d) in [(&["full"][..], "b c", ""), (&["full", "more"], "c", "a")] {
+        let data = path(&format!("data{}", chain.len()));
+        put_back(&chain.iter().map(|name| path(name)).collect::<Vec<_>>(), &data).expect("restored");
+        let restored = open(&data);
+        for (user, expected) in [("a", of_a), ("d", of_d)] {
+            let page = restored.blocks(blocks(user, None, 10)).await.expect("read");
+            let names: Vec<_> = page.entries.iter().map(|(peer, _)| peer.to_string()).collect();
+            assert_eq!(names.join(" "), expected, "{user} after {chain:?}");
+        }
+        assert_eq!(restored.append(draft("a:c", "c", "x")).await, Err(StoreError::Blocked));
+    }
+}
+
 fn copy_tree(from: &Path, to: &Path) {
     fs::create_dir_all(to).expect("made");
     for entry in fs::read_dir(from).expect("listed") {
@@ -210,7 +237,7 @@ async fn a_damaged_backup_is_refused_and_leaves_nothing() {
 #[test]
 fn a_part_of_a_restore_is_not_opened_and_begins_again() {
     let dir = tempfile::tempdir().expect("a directory");
-    let part = "chinwag store\nformat 3\nepoch 0123456789abcdef\nstate restoring\n";
+    let part = "chinwag store\nformat 4\nepoch 0123456789abcdef\nstate restoring\n";
     fs::write(dir.path().join("FORMAT"), part).expect("written");
     fs::create_dir(dir.path().join("db")).expect("made");
     fs::write(dir.path().join("db/half"), "x").expect("written");

@@ -1,10 +1,13 @@
-//! Random sends, repeats, revisions, marks, pages, inboxes, catch-ups and restarts against the store and the model, which must answer alike.
+//! Random sends, repeats, revisions, blocks, marks, pages, inboxes, catch-ups and restarts against the store and the model, which must answer alike.
 
 use crate::backends::{Embedded, Memory};
 use chinwag_model::{Chat, Data, Direction, Draft, ManualClock, MarkerKind, Ts};
 use chinwag_store::{
     Store,
-    contract::{Backend, START, UNSEND, draft, edit, erase, inbox, keyed, mark, query, react, revise, user},
+    contract::{
+        Backend, START, UNSEND, block, blocks, draft, edit, erase, inbox, keyed, mark, query, react, revise,
+        user,
+    },
 };
 use proptest::{prelude::*, test_runner::TestCaseResult};
 use std::{sync::Arc, time::Duration};
@@ -17,6 +20,7 @@ enum Step {
     Mark { chat: usize, user: bool, read: bool, seq: u64 },
     Revise { chat: usize, user: bool, back: u64, change: u8 },
     Erase { chat: usize, user: bool },
+    Block { chat: usize, user: bool, on: bool },
     Inbox { user: usize, back: Option<usize>, limit: usize, chat: Option<usize> },
     CatchUp { user: usize, back: Option<usize> },
     Pass { seconds: u64 },
@@ -40,6 +44,8 @@ fn step() -> impl Strategy<Value = Step> {
             .prop_map(|(chat, user, read, seq)| Step::Mark { chat, user, read, seq }),
         8 => (chat.clone(), any::<bool>(), 0..40_u64, 0..8_u8)
             .prop_map(|(chat, user, back, change)| Step::Revise { chat, user, back, change }),
+        4 => (0..CHATS.len() - 1, any::<bool>(), any::<bool>())
+            .prop_map(|(chat, user, on)| Step::Block { chat, user, on }),
         6 => (0..USERS.len(), prop::option::of(0..100_usize), 0..4_usize, prop::option::weighted(0.2, chat.clone()))
             .prop_map(|(user, back, limit, chat)| Step::Inbox { user, back, limit, chat }),
         6 => (0..USERS.len(), prop::option::weighted(0.9, 0..150_usize))
@@ -117,6 +123,17 @@ async fn compare(backend: &Embedded, steps: &[Step]) -> TestCaseResult {
                 let (chat, _) = Chat::parse(name).expect("a chat");
                 let side = chat.side_of(user).expect("a member");
                 prop_assert_eq!(store.forget(chat.clone(), side).await, model.forget(chat, side).await);
+            }
+            Step::Block { chat, user: second, on } => {
+                let users = CHATS[chat].1;
+                let (name, peer) = (users[usize::from(second)], users[usize::from(!second)]);
+                let asked = block(name, peer, on);
+                prop_assert_eq!(store.block(asked.clone()).await, model.block(asked).await);
+                let listed = blocks(name, None, 2);
+                prop_assert_eq!(store.blocks(listed.clone()).await, model.blocks(listed).await);
+                let others = || USERS.map(user).to_vec();
+                let of = user(name);
+                prop_assert_eq!(store.silent(of.clone(), others()).await, model.silent(of, others()).await);
             }
             Step::Inbox { user, back, limit, chat } => {
                 let name = USERS[user];

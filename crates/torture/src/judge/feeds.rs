@@ -1,9 +1,15 @@
 //! Feeds: in order, whole from where they were resumed to the last thing that they told, and honest about it.
 
-use super::{Facts, Promise, is_member};
-use crate::history::{Call, Message, Record, Reply};
-use chinwag_model::{FeedId, limits::CATCH_UP_MAX_EVENTS};
-use std::collections::{BTreeMap, BTreeSet};
+mod news;
+
+use super::{Facts, Promise};
+use crate::history::{Call, Record, Reply};
+use chinwag_model::{
+    FeedId,
+    limits::{CATCH_UP_MAX_BYTES, CATCH_UP_MAX_EVENTS},
+};
+use news::{News, Told};
+use std::collections::BTreeMap;
 
 /// One session: whose, from where, and what it told.
 struct Session<'a> {
@@ -20,9 +26,10 @@ pub(super) fn judge(facts: &mut Facts<'_>) {
             sessions.entry(*session).or_insert_with(began).told.push(record);
         }
     }
+    let news = News::of(facts);
     for (number, session) in sessions {
         session.order(number, facts);
-        session.whole(number, facts);
+        session.whole(number, &news, facts);
     }
 }
 
@@ -49,8 +56,8 @@ impl Session<'_> {
         }
     }
 
-    /// Every message between the place of the resume and the last thing told was told too.
-    fn whole(&self, number: u64, facts: &mut Facts<'_>) {
+    /// Everything between the place of the resume and the last thing told was told too.
+    fn whole(&self, number: u64, news: &News<'_>, facts: &mut Facts<'_>) {
         let ready = self.told.iter().find_map(|record| match &record.reply {
             Reply::Ready { id, recovered } => Some((place(id)?, *recovered)),
             _ => None,
@@ -61,9 +68,10 @@ impl Session<'_> {
         };
         let from = match (since, ready) {
             (Some(since), Some((at, false))) => {
-                let missed = self.messages(facts, since, at).len();
-                if missed * 2 < CATCH_UP_MAX_EVENTS {
-                    let how = format!("session {number} of {} gave up on {missed} messages", self.user);
+                let missed = news.of_user(self.user, since, at);
+                let bytes: usize = missed.iter().map(|(_, news)| news.weight()).sum();
+                if missed.len() * 2 < CATCH_UP_MAX_EVENTS && bytes * 2 < CATCH_UP_MAX_BYTES {
+                    let how = format!("session {number} of {} gave up on {} events", self.user, missed.len());
                     facts.accuse(Promise::Recovered, how);
                 }
                 at
@@ -77,37 +85,27 @@ impl Session<'_> {
             }
             (None, None) => return,
         };
-        let told: BTreeSet<(&str, u64)> = self
-            .told
-            .iter()
-            .filter_map(|record| match &record.reply {
-                Reply::Message { message, .. } => Some((message.chat.as_str(), message.seq)),
-                _ => None,
-            })
-            .collect();
-        for message in self.messages(facts, from, last) {
-            if !told.contains(&(message.chat.as_str(), message.seq)) {
-                let how = format!("session {number} of {} skipped {message:?}", self.user);
+        let ready = ready.map(|(at, _)| at);
+        let told = Told::by(self, ready);
+        for (ts, news_of) in news.of_user(self.user, from, last) {
+            if !told.covers(ts, &news_of) && !news.may_be_superseded(&news_of, self, ready, last) {
+                let how = format!("session {number} of {} skipped {news_of:?} at {ts}", self.user);
                 facts.accuse(Promise::FeedWhole, how);
             }
         }
-    }
-
-    /// The user's messages later than `from`, up to `last`.
-    fn messages<'a>(&self, facts: &Facts<'a>, from: u64, last: u64) -> Vec<&'a Message> {
-        let all = facts.messages.values().map(|known| known.message);
-        all.filter(|message| message.ts > from && message.ts <= last && is_member(&message.chat, self.user))
-            .collect()
     }
 }
 
 fn id(reply: &Reply) -> Option<&str> {
     match reply {
-        Reply::Ready { id, .. } | Reply::Message { id, .. } | Reply::Marker { id, .. } => Some(id),
+        Reply::Ready { id, .. }
+        | Reply::Message { id, .. }
+        | Reply::Revised { id, .. }
+        | Reply::Marker { id, .. } => Some(id),
         _ => None,
     }
 }
 
-fn place(id: &str) -> Option<u64> {
+pub(super) fn place(id: &str) -> Option<u64> {
     FeedId::parse("id", id).ok().map(|id| id.ts.0)
 }

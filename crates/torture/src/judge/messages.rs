@@ -2,7 +2,7 @@
 
 use super::{Facts, Promise};
 use crate::history::{Call, Message, Record, Reply};
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, HashMap, HashSet};
 
 /// What makes two sends without a key the same to the judge.
 type Said<'a> = (&'a str, &'a str, &'a str);
@@ -31,7 +31,10 @@ fn said(message: &Message) -> Said<'_> {
 /// A send is answered with what was sent.
 fn echoes(facts: &mut Facts<'_>) {
     for (record, sent, key) in sends(facts.records) {
+        // What was revised since says something else.
         if let Reply::Stored { message, .. } = &record.reply
+            && message.edited_ts.is_none()
+            && !message.unsent
             && (said(message) != sent || message.key.as_deref() != key)
         {
             facts.accuse(Promise::NotAltered, format!("{sent:?} with key {key:?} was answered {message:?}"));
@@ -42,26 +45,40 @@ fn echoes(facts: &mut Facts<'_>) {
 /// Every message was sent by somebody, and is there no more often than it can have been stored.
 fn once(facts: &mut Facts<'_>) {
     let mut may: HashMap<(Said<'_>, Option<&str>), u64> = HashMap::new();
-    let mut places: BTreeMap<(&str, u64), &Record> = BTreeMap::new();
+    let mut keyed: HashSet<(&str, &str, &str)> = HashSet::new();
+    let mut places: BTreeMap<(&str, u64), &Message> = BTreeMap::new();
     let mut doubled = Vec::new();
     for (record, sent, key) in sends(facts.records) {
         let count = may.entry((sent, key)).or_default();
-        match &record.reply {
-            Reply::Refused { .. } => {}
+        match (&record.reply, key) {
+            (Reply::Refused { .. }, _) => {}
             // However often: once.
-            _ if key.is_some() => *count = 1,
+            (_, Some(key)) => {
+                *count = 1;
+                keyed.insert((sent.0, sent.1, key));
+            }
             _ => *count += 1,
         }
-        if let (Reply::Stored { message, .. }, None) = (&record.reply, key)
-            && places.insert((&message.chat, message.seq), record).is_some()
+        if let Reply::Stored { message, replayed: false } = &record.reply
+            && let Some(other) = places.insert((&message.chat, message.seq), message)
+            && (key.is_none() || other.key != message.key || other.sender != message.sender)
         {
             doubled.push(format!("two sends were given the place of {message:?}"));
         }
     }
     for known in facts.messages.values() {
-        let left = may.entry((said(known.message), known.message.key.as_deref())).or_default();
+        let Some(first) = known.first else {
+            // Nobody ever read what it said; of two without a key it can't be told apart.
+            if let Some(key) = known.message.key.as_deref()
+                && !keyed.contains(&(&known.message.chat, &known.message.sender, key))
+            {
+                doubled.push(format!("nobody sent {:?}", known.message));
+            }
+            continue;
+        };
+        let left = may.entry((said(first), first.key.as_deref())).or_default();
         if *left == 0 {
-            doubled.push(format!("{:?} is there more often than it was sent", known.message));
+            doubled.push(format!("{first:?} is there more often than it was sent"));
         }
         *left = left.saturating_sub(1);
     }

@@ -1,11 +1,17 @@
 //! Decides each promise. An unknown outcome accuses nobody: the call may have been done, once, at any time from when it was made.
+//!
+//! Presence and typing are not judged: they live for the moment, are promised to nobody who was not there, and the grace of
+//! the one would make any verdict a guess.
 
+mod access;
 mod feeds;
+mod inbox;
 mod markers;
 mod messages;
 mod pages;
+mod revisions;
 
-use crate::history::{Call, Message, Record, Reply};
+use crate::history::{Call, Change, Message, Moment, Record, Reply};
 use std::{
     collections::{BTreeMap, BTreeSet},
     fmt,
@@ -28,8 +34,16 @@ pub enum Promise {
     Pages,
     /// A key stores once and is then replayed.
     Keys,
-    /// A marker never goes back.
+    /// A message stands as it was last revised, and as nobody else would have it.
+    Revisions,
+    /// What was unsent says nothing any more.
+    Unsent,
+    /// Only the sender edits and unsends.
+    Senders,
+    /// A marker never goes back, and stands no higher than somebody asked for; read raises delivered.
     Markers,
+    /// An inbox holds every chat, the one with the latest message first.
+    Inbox,
     /// Unread counts are exact.
     Unread,
     /// The ids of a feed rise, and `ready` comes once.
@@ -40,6 +54,8 @@ pub enum Promise {
     Recovered,
     /// Nobody sees a chat of others.
     Strangers,
+    /// Who may not is refused, and who may is not.
+    Access,
 }
 
 /// One promise broken.
@@ -65,24 +81,69 @@ struct Facts<'a> {
     records: &'a [Record],
     /// Every message that was told by anything, and since when it is known to be stored.
     messages: BTreeMap<At<'a>, Known<'a>>,
+    /// Every time that one was told.
+    sightings: BTreeMap<At<'a>, Vec<Sighting<'a>>>,
+    /// When messages were unsent, of those that anybody asked it of.
+    unsent: BTreeMap<At<'a>, Unsent>,
     broken: Vec<Broken>,
 }
 
 #[derive(Clone, Copy)]
 struct Known<'a> {
     message: &'a Message,
+    /// The message as it was sent, where it was ever told like that.
+    first: Option<&'a Message>,
     /// When somebody had first heard of it: from then on everybody must.
-    heard: u64,
+    heard: Moment,
+}
+
+/// A message as it was told to a call.
+#[derive(Clone, Copy)]
+struct Sighting<'a> {
+    began: Moment,
+    ended: Moment,
+    message: &'a Message,
+}
+
+/// When a message was unsent.
+#[derive(Clone, Copy)]
+struct Unsent {
+    surely: Moment,
+    at_the_earliest: Moment,
+}
+
+impl Default for Unsent {
+    fn default() -> Self {
+        Self { surely: Moment::MAX, at_the_earliest: Moment::MAX }
+    }
+}
+
+impl Unsent {
+    fn surely_by(self, moment: Moment) -> bool {
+        self.surely < moment
+    }
+
+    fn maybe_by(self, moment: Moment) -> bool {
+        self.at_the_earliest <= moment
+    }
 }
 
 /// Judges a history. Nothing broken: every promise held, as far as it was put to the test.
 pub fn judge(records: &[Record]) -> Vec<Broken> {
-    let mut facts = Facts { records, messages: BTreeMap::new(), broken: Vec::new() };
+    let mut facts = Facts {
+        records,
+        messages: BTreeMap::new(),
+        sightings: BTreeMap::new(),
+        unsent: BTreeMap::new(),
+        broken: Vec::new(),
+    };
     facts.gather();
-    facts.strangers();
+    access::judge(&mut facts);
     messages::judge(&mut facts);
+    revisions::judge(&mut facts);
     pages::judge(&mut facts);
     markers::judge(&mut facts);
+    inbox::judge(&mut facts);
     feeds::judge(&mut facts);
     facts.broken
 }
@@ -92,44 +153,46 @@ impl<'a> Facts<'a> {
         self.broken.push(Broken { promise, how });
     }
 
-    /// Takes in all that was told of messages; what differs from what was told before is altered, or two in one place.
+    /// Takes in all that was told of messages; what differs from what was told before is altered, moved, or two in one place.
     fn gather(&mut self) {
+        let mut by_time: BTreeMap<(&str, u64), u64> = BTreeMap::new();
         for record in self.records {
             for message in told(&record.reply) {
-                let known = Known { message, heard: record.ended };
-                let place = self.messages.entry((&message.chat, message.seq)).or_insert(known);
-                place.heard = place.heard.min(record.ended);
-                let first = place.message;
-                if first != message {
-                    // Another time or key: another message. The same one, with other words: altered.
-                    let same = first.ts == message.ts && first.sender == message.sender;
-                    let promise = if same { Promise::NotAltered } else { Promise::NotDoubled };
-                    self.accuse(promise, format!("one place is told as {first:?} and as {message:?}"));
-                }
+                self.take(record, message, &mut by_time);
+            }
+            if let Call::Revise { chat, seq, change: Change::Unsend, .. } = &record.call
+                && !matches!(record.reply, Reply::Refused { .. })
+            {
+                let unsent = self.unsent.entry((chat, *seq)).or_default();
+                unsent.at_the_earliest = unsent.at_the_earliest.min(record.began);
             }
         }
     }
 
-    fn strangers(&mut self) {
-        for record in self.records {
-            let caller = match &record.call {
-                Call::Pull { caller, .. } => caller.as_deref(),
-                Call::Inbox { user, .. } | Call::Feed { user, .. } => Some(user.as_str()),
-                Call::Send { .. } | Call::Mark { .. } => None,
-            };
-            let Some(caller) = caller else { continue };
-            let marker = match &record.reply {
-                Reply::Marker { chat, .. } => Some(chat.as_str()),
-                _ => None,
-            };
-            for chat in told(&record.reply).map(|message| message.chat.as_str()).chain(marker) {
-                if !is_member(chat, caller) {
-                    self.accuse(
-                        Promise::Strangers,
-                        format!("{caller} was told of {chat}: {:?}", record.reply),
-                    );
-                }
-            }
+    fn take(&mut self, record: &Record, message: &'a Message, by_time: &mut BTreeMap<(&'a str, u64), u64>) {
+        let at = (message.chat.as_str(), message.seq);
+        let known = Known { message, first: None, heard: record.ended };
+        let place = self.messages.entry(at).or_insert(known);
+        place.heard = place.heard.min(record.ended);
+        let stood = place.message;
+        let is_first = message.edited_ts.is_none() && !message.unsent;
+        let first = if is_first { *place.first.get_or_insert(message) } else { message };
+        let sighting = Sighting { began: record.began, ended: record.ended, message };
+        self.sightings.entry(at).or_default().push(sighting);
+        if message.unsent {
+            let unsent = self.unsent.entry(at).or_default();
+            unsent.surely = unsent.surely.min(record.ended);
+        }
+        let elsewhere = *by_time.entry((&message.chat, message.ts)).or_insert(message.seq);
+        if elsewhere != message.seq {
+            let how = format!("{message:?} was told to stand at {elsewhere}");
+            self.accuse(Promise::NotReordered, how);
+        } else if (stood.ts, &stood.sender) != (message.ts, &message.sender) {
+            let how = format!("one place is told as {stood:?} and as {message:?}");
+            self.accuse(Promise::NotDoubled, how);
+        } else if stood.key != message.key || (is_first && first.text != message.text) {
+            let how = format!("one message is told as {first:?} and as {message:?}");
+            self.accuse(Promise::NotAltered, how);
         }
     }
 
@@ -147,9 +210,12 @@ impl<'a> Facts<'a> {
 /// The messages in a reply.
 fn told(reply: &Reply) -> Box<dyn Iterator<Item = &Message> + '_> {
     match reply {
-        Reply::Stored { message, .. } | Reply::Message { message, .. } => Box::new(std::iter::once(message)),
+        Reply::Stored { message, .. }
+        | Reply::Stands { message }
+        | Reply::Message { message, .. }
+        | Reply::Revised { message, .. } => Box::new(std::iter::once(message)),
         Reply::Page { messages, .. } => Box::new(messages.iter()),
-        Reply::Inbox { chats } => Box::new(chats.iter().map(|chat| &chat.last)),
+        Reply::Inbox { chats, .. } => Box::new(chats.iter().map(|chat| &chat.last)),
         _ => Box::new(std::iter::empty()),
     }
 }

@@ -1,11 +1,11 @@
 //! Pages: whole, in order, and with all that had been heard of before they were asked for.
 
 use super::{Facts, Promise};
-use crate::history::{Call, Reply};
+use crate::history::{Call, Moment, Reply};
 
 pub(super) fn judge(facts: &mut Facts<'_>) {
     for record in facts.records {
-        let (Call::Pull { chat, caller: _, limit, cursor, reverse }, Reply::Page { messages, next }) =
+        let (Call::Pull { chat, limit, cursor, reverse }, Reply::Page { messages, next }) =
             (&record.call, &record.reply)
         else {
             continue;
@@ -20,6 +20,7 @@ pub(super) fn judge(facts: &mut Facts<'_>) {
         }
         if seqs.windows(2).any(|pair| !step(pair[0], pair[1])) {
             facts.accuse(Promise::Pages, format!("{name} skips or repeats: {seqs:?}"));
+            passed_over(&name, chat, &seqs, record.began, facts);
         }
         let starts_well = match (seqs.first(), reverse) {
             (None, _) => true,
@@ -55,5 +56,19 @@ pub(super) fn judge(facts: &mut Facts<'_>) {
                 format!("{name} ends at {last:?} and says that nothing is left; {highest} had been heard of");
             facts.accuse(Promise::NotLost, how);
         }
+    }
+}
+
+/// What had been heard of and is passed over is lost.
+fn passed_over(name: &str, chat: &str, seqs: &[u64], began: Moment, facts: &mut Facts<'_>) {
+    let (Some(least), Some(most)) = (seqs.iter().min(), seqs.iter().max()) else { return };
+    let lost: Vec<u64> = facts
+        .messages
+        .range((chat, *least)..=(chat, *most))
+        .filter(|((_, seq), known)| known.heard < began && !seqs.contains(seq))
+        .map(|((_, seq), _)| *seq)
+        .collect();
+    if !lost.is_empty() {
+        facts.accuse(Promise::NotLost, format!("{name} passes over {lost:?}, which had been heard of"));
     }
 }

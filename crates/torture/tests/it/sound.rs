@@ -1,7 +1,7 @@
 //! A server that keeps every promise, in a few lines, and the history of what its clients heard.
 
 use chinwag_model::{Epoch, FeedId, Ts};
-use chinwag_torture::history::{Call, InboxChat, Marker, Message, Record, Reply};
+use chinwag_torture::history::{By, Call, Change, InboxChat, Kind, Marker, Message, Record, Reply};
 use std::collections::BTreeMap;
 
 const CHATS: [(&str, [&str; 2]); 3] = [("a:b", ["a", "b"]), ("a:c", ["a", "c"]), ("b:c", ["b", "c"])];
@@ -13,7 +13,10 @@ pub(crate) struct Sound {
     moment: u64,
     ts: u64,
     chats: BTreeMap<String, Vec<Message>>,
-    marks: BTreeMap<(Marker, String, String), u64>,
+    /// Where each marker stands, and since when.
+    marks: BTreeMap<(Marker, String, String), (u64, u64)>,
+    /// When each message was last revised, and how.
+    revised: BTreeMap<(String, u64), (u64, Kind)>,
     /// Feeds that are open: user, session, resumed from, told up to.
     feeds: Vec<(String, u64, Option<String>, u64)>,
     sessions: u64,
@@ -27,9 +30,12 @@ pub(crate) fn send(chat: &str, sender: &str, text: &str, key: Option<&str>) -> C
 pub(crate) fn each_message(records: &mut [Record], mut change: impl FnMut(&mut Message)) {
     for record in records {
         match &mut record.reply {
-            Reply::Stored { message, .. } | Reply::Message { message, .. } => change(message),
+            Reply::Stored { message, .. }
+            | Reply::Stands { message }
+            | Reply::Message { message, .. }
+            | Reply::Revised { message, .. } => change(message),
             Reply::Page { messages, .. } => messages.iter_mut().for_each(&mut change),
-            Reply::Inbox { chats } => chats.iter_mut().for_each(|chat| change(&mut chat.last)),
+            Reply::Inbox { chats, .. } => chats.iter_mut().for_each(|chat| change(&mut chat.last)),
             _ => {}
         }
     }
@@ -48,6 +54,7 @@ impl Sound {
             ts: 1_000,
             chats: BTreeMap::new(),
             marks: BTreeMap::new(),
+            revised: BTreeMap::new(),
             feeds: Vec::new(),
             sessions: 0,
         }
@@ -57,11 +64,12 @@ impl Sound {
     pub(crate) fn history(seed: u64) -> Vec<Record> {
         let mut sound = Self::new(seed);
         sound.open("a", None);
+        sound.open("b", None);
         for number in 0..120 {
             let (chat, members) = CHATS[sound.below(3)];
             let sender = members[sound.below(2)];
             let (text, key) = (format!("text {}", number % 7), format!("key-{number}"));
-            match sound.below(8) {
+            match sound.below(11) {
                 0 => sound.unknown(chat, sender, &text, number % 2 == 0),
                 1 | 2 => sound.stored(chat, sender, &text, None),
                 3 => {
@@ -74,18 +82,36 @@ impl Sound {
                     sound.mark(Marker::Read, chat, sender, seq);
                 }
                 6 => sound.move_feed(),
+                7 | 8 => {
+                    let seq = 1 + sound.below(8) as u64;
+                    let change = match sound.below(4) {
+                        0 => Change::Edit { text: format!("edit {number}") },
+                        1 => Change::Unsend,
+                        _ => Change::React { emoji: "👍".into(), remove: number % 3 == 0 },
+                    };
+                    sound.revise(chat, seq, sender, change);
+                }
+                9 => sound.inbox(sender),
                 _ => sound.stored(chat, sender, &text, Some(&key)),
             }
             if number == 60 {
                 // Whoever was cut resumes, and hears of what was sent meanwhile.
                 let since = sound.cut_feeds();
                 sound.stored("a:b", "b", "meanwhile", None);
+                sound.stored("a:b", "a", "and", Some("meanwhile"));
+                sound.revise("a:b", 1, "b", Change::React { emoji: "🥝".into(), remove: false });
+                sound.mark(Marker::Read, "a:b", "a", 1_000);
                 sound.unknown("a:c", "c", "and this", true);
                 sound.open("a", since);
             }
         }
-        for (chat, _) in CHATS {
+        for (chat, members) in CHATS {
             sound.pull(chat, false);
+            for (user, marker) in
+                members.iter().flat_map(|user| [(user, Marker::Read), (user, Marker::Delivered)])
+            {
+                sound.mark(marker, chat, user, 1);
+            }
         }
         for user in ["a", "b", "c"] {
             sound.inbox(user);
@@ -100,8 +126,19 @@ impl Sound {
     }
 
     fn record(&mut self, call: Call, reply: Reply) {
+        let began = self.begin();
+        self.record_of(began, call, reply);
+    }
+
+    /// A call is made, which others may hear of before it is answered.
+    fn begin(&mut self) -> u64 {
         self.moment += 10;
-        self.records.push(Record { began: self.moment, ended: self.moment + 5, call, reply });
+        self.moment
+    }
+
+    fn record_of(&mut self, began: u64, call: Call, reply: Reply) {
+        self.moment += 10;
+        self.records.push(Record { began, ended: self.moment, by: By::Anyone, call, reply });
     }
 
     /// Stores a message, and tells every open feed.
@@ -115,23 +152,80 @@ impl Sound {
             sender: sender.into(),
             text: text.into(),
             key: key.map(Into::into),
+            ..Message::default()
         };
         stored.push(message.clone());
+        self.tell(chat, &Reply::Message { id: id(message.ts), message: message.clone() });
+        message
+    }
+
+    /// Tells every open feed of it, which stands there then.
+    fn tell(&mut self, chat: &str, reply: &Reply) {
         let hear: Vec<_> =
             self.feeds.iter().filter(|feed| chat.split(':').any(|user| user == feed.0)).cloned().collect();
         for (user, session, since, _) in hear {
-            let reply = Reply::Message { id: id(message.ts), message: message.clone() };
-            self.record(Call::Feed { user, session, since }, reply);
+            self.record(Call::Feed { user, session, since }, reply.clone());
         }
         for feed in &mut self.feeds {
             feed.3 = self.ts;
         }
-        message
+    }
+
+    /// Changes a message by the rules, and tells every open feed.
+    pub(crate) fn revise(&mut self, chat: &str, seq: u64, user: &str, change: Change) {
+        let call = Call::Revise { chat: chat.into(), seq, user: user.into(), change: change.clone() };
+        let at = usize::try_from(seq).expect("small") - 1;
+        let Some(message) = self.chats.get_mut(chat).and_then(|messages| messages.get_mut(at)) else {
+            let reply = Reply::Refused { status: 404, code: "no_such_message".into() };
+            return self.record(call, reply);
+        };
+        let refuse = |status, code: &str| Reply::Refused { status, code: code.into() };
+        if message.sender != user && !matches!(change, Change::React { .. }) {
+            return self.record(call, refuse(403, "not_the_sender"));
+        }
+        if message.unsent {
+            return self.record(call, refuse(409, "unsent"));
+        }
+        let ts = self.ts + 3;
+        let kind = match change {
+            Change::Edit { text } => {
+                (message.text, message.edited_ts) = (text, Some(ts));
+                Kind::Edit
+            }
+            Change::Unsend => {
+                (message.text, message.unsent) = (String::new(), true);
+                message.reactions.clear();
+                Kind::Unsend
+            }
+            Change::React { emoji, remove } => {
+                let users = message.reactions.entry(emoji.clone()).or_default();
+                let stands = users.iter().any(|one| one == user);
+                users.retain(|one| one != user);
+                if !remove {
+                    users.push(user.into());
+                }
+                if users.is_empty() {
+                    message.reactions.remove(&emoji);
+                }
+                if stands != remove {
+                    let message = message.clone();
+                    return self.record(call, Reply::Stands { message });
+                }
+                Kind::Reaction
+            }
+        };
+        let message = message.clone();
+        let began = self.begin();
+        self.ts = ts;
+        self.revised.insert((chat.into(), seq), (ts, kind));
+        self.tell(chat, &Reply::Revised { id: id(ts), what: kind, message: message.clone() });
+        self.record_of(began, call, Reply::Stands { message });
     }
 
     pub(crate) fn stored(&mut self, chat: &str, sender: &str, text: &str, key: Option<&str>) {
+        let began = self.begin();
         let message = self.plant(chat, sender, text, key);
-        self.record(send(chat, sender, text, key), Reply::Stored { message, replayed: false });
+        self.record_of(began, send(chat, sender, text, key), Reply::Stored { message, replayed: false });
     }
 
     pub(crate) fn unknown(&mut self, chat: &str, sender: &str, text: &str, stored: bool) {
@@ -153,16 +247,33 @@ impl Sound {
         if reverse {
             messages.reverse();
         }
-        let call = Call::Pull { chat: chat.into(), caller: None, limit: 1_000, cursor: 0, reverse };
+        let call = Call::Pull { chat: chat.into(), limit: 1_000, cursor: 0, reverse };
         self.record(call, Reply::Page { messages, next: None });
     }
 
     pub(crate) fn mark(&mut self, marker: Marker, chat: &str, user: &str, seq: u64) {
         let last = self.chats.get(chat).map_or(0, Vec::len) as u64;
-        let stands = self.marks.entry((marker, chat.into(), user.into())).or_default();
-        *stands = (*stands).max(seq.min(last));
-        let reply = Reply::Marked { seq: *stands };
-        self.record(Call::Mark { marker, chat: chat.into(), user: user.into(), seq }, reply);
+        let to = seq.min(last);
+        let began = self.begin();
+        for raised in [Marker::Delivered, Marker::Read] {
+            let which = (raised, chat.to_owned(), user.to_owned());
+            let stands = self.marks.get(&which).map_or(0, |stands| stands.0);
+            if to > stands && (raised == marker || marker == Marker::Read) {
+                self.ts += 3;
+                self.marks.insert(which, (to, self.ts));
+                self.tell(chat, &self.marker(raised, chat, user));
+            }
+        }
+        let (seq_then, ts) =
+            self.marks.get(&(marker, chat.to_owned(), user.to_owned())).copied().unwrap_or_default();
+        let reply = Reply::Marked { seq: seq_then, ts };
+        self.record_of(began, Call::Mark { marker, chat: chat.into(), user: user.into(), seq }, reply);
+    }
+
+    /// What a feed tells of a marker.
+    fn marker(&self, marker: Marker, chat: &str, user: &str) -> Reply {
+        let (seq, ts) = self.marks[&(marker, chat.to_owned(), user.to_owned())];
+        Reply::Marker { id: id(ts), marker, chat: chat.into(), user: user.into(), seq }
     }
 
     fn inbox(&mut self, user: &str) {
@@ -171,26 +282,44 @@ impl Sound {
             if chat.split(':').all(|member| member != user) {
                 continue;
             }
-            let read =
-                self.marks.get(&(Marker::Read, chat.clone(), user.into())).copied().unwrap_or_default();
-            let unread =
-                messages.iter().filter(|message| message.seq > read && message.sender != user).count();
+            let stand = |marker| -> BTreeMap<String, u64> {
+                let of = |user: &str| self.marks.get(&(marker, chat.clone(), user.to_owned()));
+                chat.split(':').map(|user| (user.to_owned(), of(user).map_or(0, |stands| stands.0))).collect()
+            };
+            let (read, delivered) = (stand(Marker::Read), stand(Marker::Delivered));
+            let is_unread =
+                |message: &&Message| message.seq > read[user] && message.sender != user && !message.unsent;
+            let unread = messages.iter().filter(is_unread).count() as u64;
             let last = messages.last().expect("a chat has a message").clone();
-            chats.push(InboxChat { last, unread: unread as u64, read });
+            chats.push(InboxChat { last, unread, read, delivered });
         }
-        self.record(Call::Inbox { user: user.into(), quiet: true }, Reply::Inbox { chats });
+        chats.sort_by_key(|chat| std::cmp::Reverse(chat.last.ts));
+        let unread_total = chats.iter().map(|chat| chat.unread).sum();
+        self.record(Call::Inbox { user: user.into() }, Reply::Inbox { chats, unread_total });
     }
 
     fn open(&mut self, user: &str, since: Option<String>) {
         self.sessions += 1;
         let call = Call::Feed { user: user.into(), session: self.sessions, since: since.clone() };
         if let Some(from) = since.as_deref().map(|since| FeedId::parse("since", since).expect("an id").ts.0) {
-            let mut missed: Vec<_> =
-                self.chats.values().flatten().filter(|message| message.ts > from).cloned().collect();
-            missed.retain(|message| message.chat.split(':').any(|member| member == user));
-            missed.sort_unstable_by_key(|message| message.ts);
-            for message in missed {
-                self.record(call.clone(), Reply::Message { id: id(message.ts), message });
+            let mut missed = BTreeMap::new();
+            let is_of = |chat: &str| chat.split(':').any(|member| member == user);
+            for message in self.chats.values().flatten().filter(|message| is_of(&message.chat)).cloned() {
+                if message.ts > from {
+                    missed.insert(message.ts, Reply::Message { id: id(message.ts), message });
+                } else if let Some(&(ts, what)) = self.revised.get(&(message.chat.clone(), message.seq))
+                    && ts > from
+                {
+                    missed.insert(ts, Reply::Revised { id: id(ts), what, message });
+                }
+            }
+            for ((marker, chat, of), (_, ts)) in &self.marks {
+                if *ts > from && is_of(chat) {
+                    missed.insert(*ts, self.marker(*marker, chat, of));
+                }
+            }
+            for reply in missed.into_values() {
+                self.record(call.clone(), reply);
             }
         }
         self.record(call, Reply::Ready { id: id(self.ts), recovered: true });
@@ -198,7 +327,7 @@ impl Sound {
     }
 
     fn cut_feeds(&mut self) -> Option<String> {
-        self.feeds.drain(..).map(|feed| id(feed.3)).next()
+        self.feeds.extract_if(.., |feed| feed.0 == "a").map(|feed| id(feed.3)).next()
     }
 
     /// The feed is cut and goes on at once.

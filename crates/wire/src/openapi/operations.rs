@@ -58,10 +58,11 @@ pub(super) enum Reply {
     Document,
 }
 
-pub(super) const TAGS: [(&str, &str); 5] = [
+pub(super) const TAGS: [(&str, &str); 6] = [
     ("messages", "Send, pull, revise."),
     ("inbox", "A user's chats, what is unread, how far they have read."),
     ("live", "The feed, on three faces; typing and presence."),
+    ("blocks", "Whom a user takes nothing from."),
     ("identity", "Who calls."),
     ("server", "Whether it is there."),
 ];
@@ -78,6 +79,7 @@ const GUARDED: &[Code] = &[
     Code::BadSubject,
     Code::NotAllowed,
     Code::NotAMember,
+    Code::RateLimited,
 ];
 /// Of what has fields.
 const FIELDS: &[Code] = &[Code::Malformed, Code::InvalidField, Code::MissingField, Code::DuplicateField];

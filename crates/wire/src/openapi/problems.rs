@@ -92,6 +92,9 @@ fn occurrence(code: Code) -> (&'static str, Option<&'static str>) {
         Code::NotAllowed => ("the request acts for another user than the caller", None),
         Code::NotAMember => ("the sender must be one of the two users of the chat", Some("sender")),
         Code::NotTheSender => ("only the message's sender may edit or unsend it", None),
+        Code::Blocked => ("the peer takes nothing from this user", None),
+        Code::SessionEnded => ("an administrator ended the session; do not reconnect by yourself", None),
+        Code::TooManyBlocks => ("a user blocks at most 10000 users", None),
         Code::Origin => ("the request comes from a page of another site", None),
         Code::Host => ("the request is for another host", None),
         Code::NoSuchPath => ("there is nothing at this path", None),
@@ -110,6 +113,7 @@ fn occurrence(code: Code) -> (&'static str, Option<&'static str>) {
         Code::UpgradeRequired => {
             ("this path needs the handshake of a WebSocket, version 13, over HTTP/1.1", None)
         }
+        Code::RateLimited => ("sends: 60 at once and 10 a second; come back in 1 s", None),
         Code::Internal => ("the server met a defect of its own; nothing was stored", None),
         Code::Overloaded => ("too many requests wait; nothing was stored", None),
         Code::Unavailable => ("the server is shutting down", None),

@@ -158,6 +158,15 @@ fn requests() -> Value {
             ("emoji", reference("Emoji")),
             ("remove?", json!({"type": ["boolean", "null"], "description": "Take it away instead."})),
         ]),
+        "Block": object(&[
+            ("user", described("User", "Who blocks.")),
+            ("peer", described("User", "Whom; another than the user.")),
+        ]),
+        "EndSessions": object(&[("user", described("User", "Whose."))]),
+        "Erase": object(&[
+            ("user", described("User", "Who is erased.")),
+            ("dry_run?", json!({"type": "boolean", "description": "Only count."})),
+        ]),
         "Typing": object(&[("chat", reference("Chat")), ("user", described("User", "Who writes."))]),
     })
 }
@@ -210,6 +219,24 @@ fn replies() -> Value {
             ("delivered?", natural("Where the delivered marker stands, of a request to move that one.")),
             ("ts", described("Ts", "When it came to stand there; 0 for one that never moved.")),
         ]),
+        "Blocked": object(&block_fields()),
+        "Blocks": object(&[
+            ("blocks", json!({
+                "type": "array",
+                "items": object(&[("peer", reference("User")), ("ts", described("Ts", "Since when."))]),
+            })),
+            ("has_more?", json!({"const": true})),
+            ("next_cursor?", described("User", "The cursor of the next page.")),
+        ]),
+        "Erased": object(&[
+            ("user", reference("User")),
+            ("messages", natural("Messages that were unsent.")),
+            ("reactions", natural("Reactions that went.")),
+            ("markers", natural("Chats in which the user's markers were forgotten.")),
+            ("blocks", natural("Blocks that ended.")),
+            ("done", json!({"type": "boolean", "description": "Whether nothing is left."})),
+        ]),
+        "Ended": object(&[("ended", natural("How many sessions there were."))]),
         "PresenceState": object(&[
             ("online", json!({"type": "boolean"})),
             ("last_seen?", described("Ts", "When the last session was closed; absent where nobody knows.")),
@@ -243,6 +270,16 @@ fn replies() -> Value {
     })
 }
 
+/// How a user stands to another, as a reply and an event tell it.
+fn block_fields() -> [(&'static str, Value); 4] {
+    [
+        ("user", reference("User")),
+        ("peer", reference("User")),
+        ("blocked", json!({"type": "boolean"})),
+        ("ts?", described("Ts", "Since when the peer is blocked.")),
+    ]
+}
+
 fn events() -> Value {
     let of = |names: &[&str], rest: &[(&str, Value)]| {
         let mut properties = vec![("type", json!({"enum": names}))];
@@ -266,9 +303,10 @@ fn events() -> Value {
             ("online", json!({"type": "boolean"})),
             ("last_seen?", reference("Ts")),
         ]),
+        "BlockEvent": of(&["block"], &block_fields()),
         "Event": {
             "description": "What happens to a user's chats. A newer server may tell more types.",
-            "oneOf": (["MessageEvent", "MarkEvent", "ReadyEvent", "TypingEvent", "PresenceEvent"].map(reference)),
+            "oneOf": (["MessageEvent", "MarkEvent", "ReadyEvent", "TypingEvent", "PresenceEvent", "BlockEvent"].map(reference)),
         },
         "Poll": object(&[
             ("events", json!({"type": "array", "items": reference("Event")})),

@@ -21,6 +21,7 @@ pub(super) const OPERATIONS: &[Operation] = &[
         body: Some("Send"),
         reply: Reply::Sent,
         codes: &[
+            Code::Blocked,
             Code::TextTooLong,
             Code::DataTooLong,
             Code::KeyReused,
@@ -68,6 +69,7 @@ pub(super) const OPERATIONS: &[Operation] = &[
         body: Some("Edit"),
         reply: Reply::Json("Message", "The message as it stands."),
         codes: &[
+            Code::Blocked,
             Code::TextTooLong,
             Code::NotTheSender,
             Code::NoSuchMessage,
@@ -102,6 +104,7 @@ pub(super) const OPERATIONS: &[Operation] = &[
         body: Some("React"),
         reply: Reply::Json("Message", "The message as it stands."),
         codes: &[
+            Code::Blocked,
             Code::NoSuchMessage,
             Code::Unsent,
             Code::TooManyReactions,
@@ -204,7 +207,7 @@ pub(super) const OPERATIONS: &[Operation] = &[
             ),
         ],
         reply: Reply::Json("Poll", "What happened."),
-        codes: &[Code::Replaced],
+        codes: &[Code::Replaced, Code::SessionEnded],
         ..BLANK
     },
     Operation {
@@ -227,6 +230,62 @@ pub(super) const OPERATIONS: &[Operation] = &[
         ],
         reply: Reply::Switch,
         codes: &[Code::UpgradeRequired],
+        ..BLANK
+    },
+    Operation {
+        path: "/api/block",
+        id: "block",
+        tag: "blocks",
+        summary: "Block a user",
+        description: "From the reply on nothing that the peer sends, edits or reacts with reaches the user, and neither hears of the other's typing, presence and markers. Asked again it changes nothing.",
+        body: Some("Block"),
+        reply: Reply::Json("Blocked", "How it stands."),
+        codes: &[Code::TooManyBlocks, Code::OutcomeUnknown, Code::StorageFull],
+        ..BLANK
+    },
+    Operation {
+        path: "/api/unblock",
+        id: "unblock",
+        tag: "blocks",
+        summary: "Block a user no longer",
+        body: Some("Block"),
+        reply: Reply::Json("Blocked", "How it stands."),
+        codes: KEEPS,
+        ..BLANK
+    },
+    Operation {
+        path: "/api/blocks",
+        method: "get",
+        id: "blocks",
+        tag: "blocks",
+        summary: "Whom a user blocks, in the order of their names",
+        query: &[
+            USER,
+            LIMIT,
+            parameter("cursor", false, Kind::Of("User"), "The last name of the page before."),
+        ],
+        reply: Reply::Json("Blocks", "One page."),
+        ..BLANK
+    },
+    Operation {
+        path: "/api/erase",
+        id: "erase",
+        tag: "identity",
+        summary: "Erase a user",
+        description: "For a key of scope `admin`. A request makes at most 1,000 changes: ask again until `done`.",
+        body: Some("Erase"),
+        reply: Reply::Json("Erased", "What it changed, or would."),
+        codes: KEEPS,
+        ..BLANK
+    },
+    Operation {
+        path: "/api/sessions/end",
+        id: "endSessions",
+        tag: "identity",
+        summary: "End all sessions of a user",
+        description: "For a key of scope `admin`. They are closed with 4403, on each face.",
+        body: Some("EndSessions"),
+        reply: Reply::Json("Ended", "How many there were."),
         ..BLANK
     },
     Operation {

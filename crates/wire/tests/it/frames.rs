@@ -23,6 +23,13 @@ fn every_verb_comes_up() {
             ),
             Op::Typing(typing) => format!("{} typing {} {}", frame.id, typing.chat, typing.user),
             Op::Presence(presence) => format!("{} presence {:?}", frame.id, presence.users),
+            Op::Block(block) => format!("{} block {} {}", frame.id, block.user, block.peer),
+            Op::Unblock(block) => format!("{} unblock {} {}", frame.id, block.user, block.peer),
+            Op::Blocks(blocks) => {
+                format!("{} blocks {} {:?} {:?}", frame.id, blocks.user, blocks.limit, blocks.cursor)
+            }
+            Op::EndSessions(end) => format!("{} end_sessions {}", frame.id, end.user),
+            Op::Erase(erase) => format!("{} erase {} {:?}", frame.id, erase.user, erase.dry_run),
             Op::Auth(auth) => format!("{} auth {} {auth:?}", frame.id, auth.token),
         }
     };
@@ -40,6 +47,11 @@ fn every_verb_comes_up() {
             "8 react a:b 4 b ! true",
         ),
         (r#"{"id":5,"op":"typing","chat":"a:b","user":"a"}"#, "5 typing a:b a"),
+        (r#"{"id":5,"op":"block","user":"a","peer":"b"}"#, "5 block a b"),
+        (r#"{"id":5,"op":"unblock","user":"a","peer":"b"}"#, "5 unblock a b"),
+        (r#"{"id":5,"op":"blocks","user":"a","cursor":"b"}"#, "5 blocks a None Some(\"b\")"),
+        (r#"{"id":5,"op":"end_sessions","user":"a"}"#, "5 end_sessions a"),
+        (r#"{"id":5,"op":"erase","user":"a","dry_run":true}"#, "5 erase a Some(true)"),
         (r#"{"id":6,"op":"auth","token":"t.o.k"}"#, "6 auth t.o.k AuthRequest"),
         (
             r#"{"id":9007199254740991,"\u006fp":"pr\u0065sence","user":["a","b"]}"#,

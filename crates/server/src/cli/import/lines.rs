@@ -43,6 +43,7 @@ fn read(input: &mut impl BufRead, importer: &mut Importer, tally: &mut Tally) ->
                 importer.message(Imported { chat, seq, ts, sender, text, key, data, revision })
             }
             ArchiveLine::Markers(markers) => importer.markers(&markers.chat, markers.markers),
+            ArchiveLine::Block(block) => importer.block(&block.chat, block.by, &block.hold),
             ArchiveLine::End(expected) if expected == messages || tally.bad > 0 => {
                 return at_end(input, number);
             }

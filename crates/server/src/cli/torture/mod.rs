@@ -1,45 +1,47 @@
-//! `chinwag torture`: seeded clients on every face torment a server of its own, which is killed and stopped meanwhile, and a
+//! `chinwag torture`: seeded clients on every face torment a server of its own, which is killed, stopped and starved meanwhile, and a
 //! judge decides from their history alone whether each promise held.
 //!
 //! Each minute is a round with users of its own, judged at its end; the store goes on from round to round.
 
-mod clients;
-mod feeds;
-mod http;
-mod random;
+mod faults;
 mod server;
 
 use super::{CliError, output::Output};
+use crate::{
+    identity::SigningKey,
+    torture::{Gate, Pace, Random, Setting, torment},
+};
+use chinwag_model::SystemClock;
 use chinwag_torture::{
     history::{self, Call, Record, Reply},
     judge::{Broken, judge},
 };
 use clap::Args;
-use parking_lot::Mutex;
-use random::Random;
+use data_encoding::HEXLOWER;
+use faults::{Faults, Filler, inflict};
 use server::Server;
 use std::{
     fs::File,
     io::{self, BufWriter, Write as _},
-    net::SocketAddr,
-    path::PathBuf,
-    sync::{
-        Arc,
-        atomic::{AtomicBool, Ordering::Relaxed},
-    },
-    thread,
-    time::{Duration, Instant},
+    path::{Path, PathBuf},
+    sync::Arc,
+    time::Duration,
 };
 
-/// Clients that send, pull and mark.
+/// Clients that send, pull, mark and revise.
 const CLIENTS: u64 = 8;
 /// How long a round lasts.
 const ROUND: Duration = Duration::from_mins(1);
+/// How fast the clients go about it.
+const PACE: Pace = Pace { rest: Duration::from_millis(12), follow: Duration::from_millis(2_500) };
 
 #[derive(Debug, Args)]
 #[command(after_help = "\
-It starts a server of its own on a free port of loopback, with its data below DIR, and ends it.
-The history of each round stays in DIR, one JSON object a line.
+It starts a server of its own on a free port of loopback, with its data below DIR, and ends it. In every other round, from
+the first on, the server asks for tokens. The history of each round stays in DIR, one JSON object a line.
+
+What is done to the server: it is killed, stopped, held for up to 2 s, and its disk filled up to the reserve by a file of 320 MiB
+in DIR, where the file system gives one. Presence and typing are not judged.
 
 Exit codes: 0 every promise held, 1 one was broken, 2 wrong use or it could not run.")]
 pub(super) struct TortureArgs {
@@ -55,39 +57,6 @@ pub(super) struct TortureArgs {
     data: PathBuf,
 }
 
-/// What all clients of a round share.
-struct Round {
-    address: SocketAddr,
-    users: Vec<String>,
-    began: Instant,
-    stop: AtomicBool,
-    records: Mutex<Vec<Record>>,
-}
-
-impl Round {
-    /// The moment on the clock of all clients, in microseconds.
-    fn now(&self) -> u64 {
-        u64::try_from(self.began.elapsed().as_micros()).unwrap_or(u64::MAX)
-    }
-
-    fn ended(&self) -> bool {
-        self.stop.load(Relaxed)
-    }
-
-    fn record(&self, began: u64, call: Call, reply: Reply) {
-        let ended = self.now();
-        self.records.lock().push(Record { began, ended, call, reply });
-    }
-
-    /// The chats of all pairs of users.
-    fn chats(&self) -> Vec<[&str; 2]> {
-        let users = self.users.iter().enumerate();
-        users
-            .flat_map(|(at, one)| self.users[at + 1..].iter().map(move |two| [one.as_str(), two.as_str()]))
-            .collect()
-    }
-}
-
 pub(super) fn run(args: &TortureArgs) -> Result<(), CliError> {
     let failed = |error: io::Error| CliError::Usage(format!("{}: {error}", args.data.display()));
     std::fs::create_dir_all(&args.data).map_err(failed)?;
@@ -100,13 +69,17 @@ pub(super) fn run(args: &TortureArgs) -> Result<(), CliError> {
     };
     let mut output = Output::new();
     output.line(&format!("seed {seed}; --seed {seed} repeats what is random"))?;
+    let filler = Filler::on(&args.data);
+    if let Err(why) = &filler {
+        output.line(&format!("skipped: no full disk, for {why}"))?;
+    }
     output.flush()?;
+    let secret = make_secret(&args.data.join("secret")).map_err(failed)?;
+    let mut server = Server::new(&args.data.join("data"), filler.ok()).map_err(failed)?;
     let mut broken = 0;
-    let mut server = Server::start(&args.data.join("data")).map_err(failed)?;
     for minute in 0..args.minutes {
         let mut random = Random::new(seed.wrapping_add(minute));
-        let (round, faults) = torment(&mut server, minute, &mut random).map_err(failed)?;
-        let records = round.records.lock();
+        let (records, faults) = one_round(&mut server, minute, &secret, &mut random).map_err(failed)?;
         keep(&args.data.join(format!("history-{minute}.ndjson")), &records).map_err(failed)?;
         let found = judge(&records);
         output.line(&summary(minute, &records, &faults, &found))?;
@@ -128,58 +101,40 @@ pub(super) fn run(args: &TortureArgs) -> Result<(), CliError> {
     )))
 }
 
+/// A secret of this run, in a file; the file, and what signs with it.
+fn make_secret(path: &Path) -> io::Result<(PathBuf, String)> {
+    let mut bytes = [0; 32];
+    getrandom::fill(&mut bytes).map_err(io::Error::other)?;
+    let secret = HEXLOWER.encode(&bytes);
+    std::fs::write(path, &secret)?;
+    Ok((path.to_owned(), secret))
+}
+
 /// One round: clients, faults, and at its end a look at all of it in quiet.
-fn torment(server: &mut Server, minute: u64, random: &mut Random) -> io::Result<(Arc<Round>, Faults)> {
-    let round = Arc::new(Round {
+fn one_round(
+    server: &mut Server,
+    minute: u64,
+    (secret_file, secret): &(PathBuf, String),
+    random: &mut Random,
+) -> io::Result<(Vec<Record>, Faults)> {
+    let guarded = minute.is_multiple_of(2);
+    server.restart(guarded.then_some(secret_file))?;
+    let gate = if guarded {
+        let signer = SigningKey::of_secret(secret.as_bytes()).map_err(io::Error::other)?;
+        let (lasting, doomed) = (server.create_key()?, server.create_key()?);
+        Some(Gate { signer, clock: Arc::new(SystemClock::default()), lasting, doomed })
+    } else {
+        None
+    };
+    let setting = Setting {
         address: server.address(),
         users: ["apple", "banana", "cherry", "dill"].map(|name| format!("{name}-{minute}")).to_vec(),
-        began: Instant::now(),
-        stop: AtomicBool::new(false),
-        records: Mutex::default(),
-    });
-    let mut threads = Vec::new();
-    for number in 0..CLIENTS {
-        let (round, random) = (round.clone(), random.fork());
-        threads.push(thread::spawn(move || clients::run(&round, number, random)));
-    }
-    for (number, user) in round.users.clone().into_iter().enumerate() {
-        let (round, random) = (round.clone(), random.fork());
-        threads.push(thread::spawn(move || feeds::run(&round, &user, number as u64, random)));
-    }
-    let faulted = faults(server, random);
-    round.stop.store(true, Relaxed);
-    for thread in threads {
-        // A client that has panicked has a defect, which must not pass for a promise held.
-        thread.join().map_err(|_| io::Error::other("a client of the torture has panicked"))?;
-    }
-    let faulted = faulted?;
-    clients::look_at_all(&round)?;
-    Ok((round, faulted))
-}
-
-/// What was done to the server.
-#[derive(Default)]
-struct Faults {
-    kills: u64,
-    stops: u64,
-}
-
-/// Kills and stops the server, and starts it again, until the round is over.
-fn faults(server: &mut Server, random: &mut Random) -> io::Result<Faults> {
-    let (begin, mut faults) = (Instant::now(), Faults::default());
-    while begin.elapsed() < ROUND {
-        // The schedule of the faults is the torture itself.
-        thread::sleep(Duration::from_millis(500 + random.below(4_500)));
-        if random.below(3) == 0 {
-            server.stop()?;
-            faults.stops += 1;
-        } else {
-            server.kill()?;
-            faults.kills += 1;
-        }
-        server.start_again()?;
-    }
-    Ok(faults)
+        gate,
+        clients: CLIENTS,
+        pace: PACE,
+    };
+    let mut schedule = random.fork();
+    torment(setting, random, |round| inflict(server, round, &mut schedule, ROUND))
 }
 
 fn keep(path: &std::path::Path, records: &[Record]) -> io::Result<()> {
@@ -190,17 +145,20 @@ fn keep(path: &std::path::Path, records: &[Record]) -> io::Result<()> {
 
 fn summary(minute: u64, records: &[Record], faults: &Faults, broken: &[Broken]) -> String {
     let count = |is: fn(&Record) -> bool| records.iter().filter(|record| is(record)).count();
+    let Faults { kills, stops, stalls, full } = faults;
     format!(
-        "round {minute}: {} calls and events ({} stored, {} pages, {} marks, {} told by feeds, {} unknown), {} kills, {} \
-         stops: {}",
+        "round {minute}: {} calls and events ({} stored, {} pages, {} marks, {} revised, {} inboxes, {} told by feeds, {} refused \
+         for who asked, {} for want of room, {} unknown), {kills} kills, {stops} stops, {stalls} stalls, {full} times a full disk: {}",
         records.len(),
         count(|record| matches!(record.reply, Reply::Stored { .. })),
         count(|record| matches!(record.reply, Reply::Page { .. })),
         count(|record| matches!(record.reply, Reply::Marked { .. })),
+        count(|record| matches!(record.reply, Reply::Stands { .. })),
+        count(|record| matches!(record.reply, Reply::Inbox { .. })),
         count(|record| matches!(record.call, Call::Feed { .. })),
+        count(|record| matches!(record.reply, Reply::Refused { status: 401 | 403, .. })),
+        count(|record| matches!(record.reply, Reply::Refused { status: 507, .. })),
         count(|record| record.reply == Reply::Unknown),
-        faults.kills,
-        faults.stops,
         if broken.is_empty() { "held".to_owned() } else { format!("{} broken", broken.len()) },
     )
 }

@@ -7,9 +7,17 @@ use crate::{
     stream::Stream,
     wire::{get, request, within},
 };
+use chinwag_client::{Client, ClientError, Event, Subscription, TokenFuture, Tokens, Update};
 use chinwag_model::Scope;
+use futures_util::StreamExt;
 use serde_json::json;
-use std::time::Duration;
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering::Relaxed},
+    },
+    time::Duration,
+};
 
 async fn open(guarded: &Guarded, token: &str) -> Socket {
     let mut connection = guarded.server.connect().await;
@@ -104,4 +112,51 @@ async fn a_revoked_key_ends_at_once() {
     guarded.server.ask(get("/api/presence?user=apple")).await.refused(401, "token_missing", "");
     assert_eq!(lasting.ask(r#"{"id":1,"op":"presence","user":"apple"}"#).await["status"], 200);
     guarded.server.stop_with(lasting).await;
+}
+
+/// Gives a token that ends soon, then one that lasts.
+#[derive(Default)]
+struct Renewed {
+    given: AtomicU64,
+}
+
+impl Tokens for Renewed {
+    fn token(&self) -> TokenFuture<'_> {
+        let seconds = if self.given.fetch_add(1, Relaxed) == 0 { 30 } else { 500 };
+        Box::pin(async move { Ok(until(seconds)) })
+    }
+}
+
+async fn update(feed: &mut Subscription) -> Result<Update, ClientError> {
+    within("an update", feed.next()).await.expect("it goes on")
+}
+
+#[tokio::test]
+async fn a_subscription_whose_token_ends_gets_a_new_one_and_misses_nothing() {
+    let guarded = Guarded::start().await;
+    let client = || Client::new(&format!("http://{}", guarded.server.address)).expect("an address");
+    let tokens = Arc::new(Renewed::default());
+    let mut feed = client().with_tokens(tokens.clone()).subscribe("apple");
+    let mut fixed = client().with_token(&until(30)).subscribe("apple");
+    for feed in [&mut feed, &mut fixed] {
+        assert!(matches!(update(feed).await, Ok(Update::Ready { recovered: true, .. })));
+    }
+    guarded.clock.advance(Duration::from_secs(31));
+    let lost = update(&mut feed).await;
+    let is_its_end = |error: &ClientError| matches!(error, ClientError::Closed { code: 4401, .. });
+    assert!(matches!(&lost, Ok(Update::Disconnected { error, .. }) if is_its_end(error)), "{lost:?}");
+    let banana = client().with_token(&token("banana"));
+    banana.send("apple:banana", "banana", "meanwhile").await.expect("sent");
+    let told = update(&mut feed).await;
+    assert!(
+        matches!(&told, Ok(Update::Event(Event::Message { message, .. })) if message.text == "meanwhile"),
+        "{told:?}"
+    );
+    let ready = update(&mut feed).await;
+    assert!(matches!(ready, Ok(Update::Ready { recovered: true, .. })), "{ready:?}");
+    assert_eq!(tokens.given.load(Relaxed), 2);
+    // One that has no other says so, and ends.
+    let ended = update(&mut fixed).await;
+    assert!(matches!(&ended, Err(error) if is_its_end(error)), "{ended:?}");
+    assert!(within("its end", fixed.next()).await.is_none());
 }

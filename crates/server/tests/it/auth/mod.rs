@@ -1,5 +1,7 @@
 //! Who may do what, and how long: a guarded server through its front door.
 
+mod audit;
+mod erase;
 mod expiry;
 mod keys;
 mod table;
@@ -8,7 +10,7 @@ mod tickets;
 use crate::server::{NOW, Server, Setup};
 use chinwag::identity::{ApiKeys, Door, Expectations, KeySet, SigningKey};
 use chinwag_model::{ManualClock, Scope};
-use chinwag_store::memory::MemoryStore;
+use chinwag_store::{Store, memory::MemoryStore};
 use serde_json::{Value, json};
 use std::sync::Arc;
 
@@ -31,12 +33,21 @@ impl Guarded {
     }
 
     async fn with(keys: KeySet, clock: Arc<ManualClock>) -> Self {
+        Self::on(keys, clock, |store| store).await
+    }
+
+    /// The same on what is made of the store, whose API keys are those of the store itself.
+    async fn on(
+        keys: KeySet,
+        clock: Arc<ManualClock>,
+        make: impl FnOnce(Arc<MemoryStore>) -> Arc<dyn Store>,
+    ) -> Self {
         let store = Arc::new(MemoryStore::new(clock.clone()));
         let api_keys = ApiKeys::open(store.clone()).await.expect("none yet");
         let expectations =
             Expectations { audience: Some("chat".into()), issuer: Some("https://host.example".into()) };
         let door = Door::guarded(keys, api_keys.clone(), expectations, clock.clone());
-        let server = Setup { clock: clock.clone(), door, ..Setup::on(store) }.start().await;
+        let server = Setup { clock: clock.clone(), door, ..Setup::on(make(store)) }.start().await;
         Self { server, clock, api_keys }
     }
 

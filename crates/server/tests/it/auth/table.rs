@@ -23,10 +23,12 @@ enum Needs {
     Anyone,
     /// To be a user, and not a key.
     User,
+    /// To be an administrator's key.
+    Admin,
 }
 
 /// Every verb of HTTP, about `apple` and the chat `apple:banana`.
-const VERBS: [(&str, &str, Needs); 15] = [
+const VERBS: [(&str, &str, Needs); 20] = [
     ("POST /api/send", r#"{"chat":"apple:banana","text":"x","sender":"apple"}"#, Needs::Self_),
     ("GET /api/pull?chat=apple:banana", "", Needs::Member),
     ("POST /api/pull", r#"{"chat":"banana:apple"}"#, Needs::Member),
@@ -41,11 +43,16 @@ const VERBS: [(&str, &str, Needs); 15] = [
     ("GET /api/events?user=apple", "", Needs::Own),
     ("POST /api/edit", r#"{"chat":"apple:banana","seq":1,"sender":"apple","text":"y"}"#, Needs::Self_),
     ("POST /api/unsend", r#"{"chat":"apple:banana","seq":2,"sender":"apple"}"#, Needs::Self_),
+    ("POST /api/block", r#"{"user":"apple","peer":"zebra"}"#, Needs::Self_),
+    ("POST /api/unblock", r#"{"user":"apple","peer":"zebra"}"#, Needs::Self_),
+    ("GET /api/blocks?user=apple", "", Needs::Own),
+    ("POST /api/sessions/end", r#"{"user":"zebra"}"#, Needs::Admin),
+    ("POST /api/erase", r#"{"user":"zebra"}"#, Needs::Admin),
     ("POST /api/react", r#"{"chat":"apple:banana","seq":1,"user":"apple","emoji":"👍"}"#, Needs::Self_),
 ];
 
 /// Every verb of a WebSocket, likewise.
-const OPS: [(&str, Needs); 10] = [
+const OPS: [(&str, Needs); 15] = [
     (r#"{"id":1,"op":"send","chat":"apple:banana","text":"x","sender":"apple"}"#, Needs::Self_),
     (r#"{"id":1,"op":"pull","chat":"apple:banana"}"#, Needs::Member),
     (r#"{"id":1,"op":"chats","user":"apple"}"#, Needs::Own),
@@ -55,6 +62,11 @@ const OPS: [(&str, Needs); 10] = [
     (r#"{"id":1,"op":"presence","user":"apple"}"#, Needs::Anyone),
     (r#"{"id":1,"op":"edit","chat":"apple:banana","seq":1,"sender":"apple","text":"z"}"#, Needs::Self_),
     (r#"{"id":1,"op":"unsend","chat":"apple:banana","seq":2,"sender":"apple"}"#, Needs::Self_),
+    (r#"{"id":1,"op":"block","user":"apple","peer":"zebra"}"#, Needs::Self_),
+    (r#"{"id":1,"op":"unblock","user":"apple","peer":"zebra"}"#, Needs::Self_),
+    (r#"{"id":1,"op":"blocks","user":"apple"}"#, Needs::Own),
+    (r#"{"id":1,"op":"end_sessions","user":"zebra"}"#, Needs::Admin),
+    (r#"{"id":1,"op":"erase","user":"zebra"}"#, Needs::Admin),
     (r#"{"id":1,"op":"react","chat":"apple:banana","seq":1,"user":"apple","emoji":"👍"}"#, Needs::Self_),
 ];
 
@@ -80,6 +92,7 @@ fn expected(who: Who, needs: Needs) -> Option<&'static str> {
         Needs::Self_ => stranger || who == Who::Key(Scope::Read),
         Needs::Own => stranger,
         Needs::User => matches!(who, Who::Key(_)),
+        Needs::Admin => who != Who::Key(Scope::Admin),
         Needs::Member | Needs::Anyone => false,
     };
     match who {

@@ -4,7 +4,7 @@ use super::Piece;
 use crate::{
     StoreError,
     embedded::{
-        Maintenance,
+        Maintenance, blocks,
         follower::{changed_in, derived_of},
         head::{DERIVED_KEY, Standing, decode_head, inbox_prefix},
         reader, record,
@@ -15,8 +15,8 @@ use chinwag_model::{Chat, Message, Ts, UserId};
 use std::collections::BTreeSet;
 
 impl Maintenance {
-    /// Gives the history of every chat, or of one user's chats, as it is at this moment, and then the latest time of the
-    /// store. It ends early where `take` says so.
+    /// Gives the history of every chat, or of one user's chats, as it is at this moment, and all blocks, or those of the
+    /// user, and then the latest time of the store. It ends early where `take` says so.
     ///
     /// # Errors
     /// [`StoreError::Damaged`], or what `take` gave.
@@ -34,6 +34,7 @@ impl Maintenance {
                 }
             }
         }
+        blocks(&view, user, take)?;
         let newest = crate::embedded::backup::newest(&view, self.epoch);
         newest.map(|newest| newest.ts).map_err(|error| StoreError::Damaged(error.to_string()).into())
     }
@@ -62,6 +63,23 @@ fn pieces<E: From<StoreError>>(
         take(Piece::Message(message))?;
     }
     before.map_or(Ok(()), |ended| markers(view, ended, take))
+}
+
+/// The blocks of all users, or of one.
+fn blocks<E: From<StoreError>>(
+    view: &View,
+    user: Option<&UserId>,
+    take: &mut dyn FnMut(Piece) -> Result<(), E>,
+) -> Result<(), E> {
+    for row in view.rows(Kept::Blocks) {
+        let (key, value) = row.into_inner().map_err(|error| engine(&error))?;
+        let damaged = |wrong| StoreError::Damaged(format!("a block: {wrong}"));
+        let (chat, by, hold) = blocks::decode(&key, &value).map_err(damaged)?;
+        if user.is_none_or(|user| chat.user(by) == user.as_str()) {
+            take(Piece::Block(chat, by, hold))?;
+        }
+    }
+    Ok(())
 }
 
 fn markers<E: From<StoreError>>(

@@ -5,7 +5,7 @@
 //! run again it finds what is there and goes on.
 
 use crate::embedded::{
-    OpenError, Options,
+    OpenError, Options, blocks,
     changes::{self, Change, Kind},
     follower::{self, write_heads},
     head::{Head, encode_derived, encode_head, encode_standing},
@@ -16,7 +16,8 @@ use crate::embedded::{
 };
 use bytes::BytesMut;
 use chinwag_model::{
-    Chat, Clock, Data, MarkerKind, Markers, Message, Revision, SendKey, Seq, Side, Ts, limits::CLOCK_JUMP_MAX,
+    Chat, Clock, Data, Hold, MarkerKind, Markers, Message, Revision, SendKey, Seq, Side, Ts,
+    limits::CLOCK_JUMP_MAX,
 };
 use fjall::OwnedWriteBatch;
 use std::{collections::HashMap, path::Path};
@@ -218,6 +219,26 @@ impl Importer {
         }
         self.batch.marked.insert(chat.clone(), moved);
         self.batch.heads.insert(chat.clone(), moved);
+        Ok(Fate::Added)
+    }
+
+    /// Takes that the user on a side of a chat blocks the other; a block that is there stays as it is.
+    ///
+    /// # Errors
+    /// Those of [`Self::message`].
+    pub fn block(&mut self, chat: &Chat, by: Side, hold: &Hold) -> Result<Fate, ImportError> {
+        if hold.since > self.latest_allowed {
+            return Err(refused("ts", "the time is more than an hour ahead of this machine's clock"));
+        }
+        let key = blocks::key(chat, by);
+        if self.tables.blocks.contains_key(&key).map_err(|error| engine(&error))? {
+            return Ok(Fate::There);
+        }
+        let mut bytes = BytesMut::new();
+        let place = blocks::encode(chat, by, hold, &mut bytes);
+        let mut rows = self.tables.batch(1);
+        rows.insert(&self.tables.blocks, &bytes[place.key], &bytes[place.value]);
+        Tables::commit(rows).map_err(|error| engine(&error))?;
         Ok(Fate::Added)
     }
 

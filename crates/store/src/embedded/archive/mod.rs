@@ -10,7 +10,7 @@ mod sort;
 pub use import::{Fate, ImportError, Imported, Importer};
 pub use sort::{Sorted, Sorter};
 
-use chinwag_model::{Chat, Markers, Message};
+use chinwag_model::{Chat, Hold, Markers, Message, Side};
 
 /// A part of a store's history, as it goes out.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -19,4 +19,6 @@ pub enum Piece {
     Message(Message),
     /// Where the markers of a chat's first and second user stand, after its messages.
     Markers(Chat, [Markers; 2]),
+    /// That the user on a side of a chat blocks the other. After all messages and markers.
+    Block(Chat, Side, Hold),
 }

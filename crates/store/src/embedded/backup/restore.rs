@@ -163,6 +163,8 @@ fn fill(
                 let why = "it goes on from a change that the one before it does not hold: they are of two copies of a store";
                 return Err(of_chain(path)(why));
             }
+            // It holds all that there were then.
+            rebuild::empty(tables, &tables.blocks).map_err(|error| engine(&error))?;
         }
         while let Frame::Rows(table, rows) = reader.next().map_err(of_backup(path))? {
             put(tables, table, &rows).map_err(|error| engine(&error))?;

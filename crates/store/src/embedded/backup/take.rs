@@ -158,17 +158,20 @@ struct Pace {
 
 impl<W: Write> Taking<'_, W> {
     fn everything(&mut self, view: &View) -> Result<(), BackupError> {
-        for table in Kept::ALL {
-            for row in view.rows(table) {
-                let (key, value) = row.into_inner().map_err(|error| engine(&error))?;
-                self.row(table, &key, &value)?;
-            }
+        Kept::ALL.into_iter().try_for_each(|table| self.all(view, table))
+    }
+
+    fn all(&mut self, view: &View, table: Kept) -> Result<(), BackupError> {
+        for row in view.rows(table) {
+            let (key, value) = row.into_inner().map_err(|error| engine(&error))?;
+            self.row(table, &key, &value)?;
         }
         Ok(())
     }
 
     /// The rows of the change log after a time, each after the rows that it names as they now stand. A row is written for
-    /// the last of its changes only, so once.
+    /// the last of its changes only, so once. Then all blocks, which the log does not name: they are few and small, and take
+    /// the place of those of the backup before.
     fn changed_since(&mut self, view: &View, since: Ts) -> Result<(), BackupError> {
         for row in view.changes_after(since) {
             let (key, value) = row.into_inner().map_err(|error| engine(&error))?;
@@ -177,7 +180,7 @@ impl<W: Write> Taking<'_, W> {
             }
             self.row(Kept::Changes, &key, &value)?;
         }
-        Ok(())
+        self.all(view, Kept::Blocks)
     }
 
     fn changed(&mut self, view: &View, change: &Change) -> Result<(), BackupError> {

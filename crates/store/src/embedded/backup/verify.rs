@@ -5,7 +5,7 @@ use super::{
     format::{BackupReader, Frame, Rows},
 };
 use crate::embedded::{
-    changes,
+    blocks, changes,
     codec::Wrong,
     head::decode_standing,
     record::{self, Row},
@@ -105,6 +105,7 @@ impl Checking {
                     self.found.markers += 1;
                 }
                 Kept::Changes => self.changes(key, value).map_err(of_row)?,
+                Kept::Blocks => drop(blocks::decode(key, value).map_err(of_row)?),
             }
         }
         Ok(())

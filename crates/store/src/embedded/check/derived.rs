@@ -75,7 +75,10 @@ impl<'a> Derived<'a> {
         let (chat, seq) = (&message.chat, message.seq);
         self.revised_seen += revisions::rows_of(message);
         if !revisions::has(self.view, message).is_ok_and(|has| has) {
-            check.problem(format!("chat {chat}: seq {} was revised, and the revisions lack it", seq.0));
+            check.problem(format!(
+                "chat {chat}: seq {} was revised, and the revisions lack it as it stands",
+                seq.0
+            ));
         }
         if message.revision.is_some() {
             self.revised = self.revised.max(message.changed());

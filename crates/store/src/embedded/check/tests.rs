@@ -3,7 +3,7 @@
 use super::*;
 use crate::{
     Store,
-    contract::{START, draft, mark},
+    contract::{START, UNSEND, draft, edit, mark, react, revise},
     embedded::{
         EmbeddedStore,
         head::{Head, Standing, encode_head, encode_standing, inbox_key},
@@ -107,4 +107,59 @@ async fn inbox_rows_that_do_not_show_the_chat_are_noticed() {
         tables.inbox.insert(inbox_key("a", chat), b"\x01nonsense").expect("written");
     });
     assert!(told(&broken.await, "inbox of a, chat a:b: the checksum does not match"));
+}
+
+/// The same with three of its messages revised: the second edited, the third unsent, the fourth reacted to.
+async fn problems_of_revised(change: impl FnOnce(&Tables, &[(Vec<u8>, Vec<u8>)])) -> Vec<String> {
+    let dir = tempfile::tempdir().expect("a directory");
+    let options = Options { disk_reserve_bytes: 0, ..Options::default() };
+    let store = EmbeddedStore::open(dir.path(), &options, Arc::new(ManualClock::at(START))).expect("opened");
+    for sender in ["a", "b", "a", "a"] {
+        store.append(draft("a:b", sender, "x")).await.expect("stored");
+    }
+    for (user, seq, change) in [("b", 2, edit("y")), ("a", 3, UNSEND), ("b", 4, react("👍", false))] {
+        store.revise(revise("a:b", user, seq, change)).await.expect("revised");
+    }
+    store.close().await.expect("closed");
+    drop(store);
+    let tables = Tables::open(&dir.path().join("db"), &options).expect("opened");
+    let rows = tables.revised.iter().map(|row| {
+        let (key, value) = row.into_inner().expect("read");
+        (key.to_vec(), value.to_vec())
+    });
+    change(&tables, &rows.collect::<Vec<_>>());
+    tables.sync().expect("synced");
+    drop(tables);
+    check(dir.path(), &mut |_| {}).expect("checked").problems
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn revisions_that_do_not_stand_are_noticed() {
+    assert_eq!(problems_of_revised(|_, _| {}).await, Vec::<String>::new());
+    // By time: the second, the third, the fourth; then the third, which is unsent.
+    for (at, seq) in [(0, 2), (3, 3)] {
+        let lacks = format!("seq {seq} was revised, and the revisions lack it as it stands");
+        let lost = problems_of_revised(|tables, rows| {
+            assert_eq!(rows.len(), 4);
+            tables.revised.remove(&rows[at].0).expect("removed");
+        });
+        assert!(told(&lost.await, &lacks), "row {at} is lost");
+        let broken = problems_of_revised(|tables, rows| {
+            let mut value = rows[at].1.clone();
+            *value.last_mut().expect("a checksum") ^= 1;
+            tables.revised.insert(&rows[at].0, value).expect("written");
+        });
+        assert!(told(&broken.await, &lacks), "row {at} is broken");
+    }
+    // A sound row that names another message.
+    let other = problems_of_revised(|tables, rows| {
+        tables.revised.insert(&rows[0].0, &rows[1].1).expect("written");
+    });
+    assert!(told(&other.await, "seq 2 was revised, and the revisions lack it as it stands"));
+    let foreign = problems_of_revised(|tables, rows| {
+        let mut key = rows[3].0.clone();
+        *key.last_mut().expect("a seq") = 1;
+        tables.revised.insert(key, &rows[3].1).expect("written");
+    });
+    assert!(told(&foreign.await, "revised: 5 rows, and messages that were revised have 4"));
 }

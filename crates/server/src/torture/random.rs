@@ -2,21 +2,27 @@
 
 use std::io::{self, Read as _};
 
-pub(super) struct Random(u64);
+/// A source of random numbers.
+#[derive(Debug, Clone)]
+pub struct Random(u64);
 
 impl Random {
-    pub(super) fn new(seed: u64) -> Self {
+    /// The same numbers for the same seed.
+    pub fn new(seed: u64) -> Self {
         Self(seed)
     }
 
     /// A seed of this run.
-    pub(super) fn seed() -> io::Result<u64> {
+    ///
+    /// # Errors
+    /// Those of the system, where it gives no randomness.
+    pub fn seed() -> io::Result<u64> {
         let mut bytes = [0; 4];
         std::fs::File::open("/dev/urandom")?.read_exact(&mut bytes)?;
         Ok(u32::from_ne_bytes(bytes).into())
     }
 
-    pub(super) fn next(&mut self) -> u64 {
+    fn next(&mut self) -> u64 {
         self.0 = self.0.wrapping_add(0x9E37_79B9_7F4A_7C15);
         let mut z = self.0;
         z = (z ^ (z >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
@@ -24,17 +30,23 @@ impl Random {
         z ^ (z >> 31)
     }
 
-    pub(super) fn below(&mut self, bound: u64) -> u64 {
+    /// A number below `bound`.
+    pub fn below(&mut self, bound: u64) -> u64 {
         self.next() % bound
     }
 
-    pub(super) fn one_of<'a, T>(&mut self, items: &'a [T]) -> &'a T {
+    /// One of these.
+    ///
+    /// # Panics
+    /// Where there are none.
+    pub fn one_of<'a, T>(&mut self, items: &'a [T]) -> &'a T {
         let at = self.below(items.len() as u64);
         &items[usize::try_from(at).expect("an index of a slice")]
     }
 
     /// Numbers of its own for another.
-    pub(super) fn fork(&mut self) -> Self {
+    #[must_use]
+    pub fn fork(&mut self) -> Self {
         Self(self.next())
     }
 }

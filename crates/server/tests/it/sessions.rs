@@ -1,0 +1,63 @@
+//! The end of a user's sessions by another than the user, and the bounds over all sessions.
+
+use crate::{
+    server::Setup,
+    socket::Socket,
+    wire::{get, post},
+};
+use serde_json::json;
+
+const END: &str = r#"{"user":"apple"}"#;
+
+#[tokio::test]
+async fn all_sessions_of_a_user_end_on_each_face_and_nobody_elses() {
+    let server = Setup::memory().start().await;
+    let mut socket = Socket::open(&server, "user=apple").await;
+    socket.expect("ready").await;
+    let mut other = Socket::open(&server, "user=banana").await;
+    other.expect("ready").await;
+    let mut stream = server.connect().await;
+    stream.write(get("/api/events?user=apple")).await;
+    assert_eq!(stream.head().await.status, 200);
+    let place = server.ask(get("/api/poll?user=apple")).await.ok()["since"].clone();
+    let mut poll = server.connect().await;
+    poll.write(get(&format!("/api/poll?user=apple&since={}&timeout=60", place.as_str().expect("an id"))))
+        .await;
+    // The poll is a session once it is there.
+    let mut ended = 0;
+    while ended < 3 {
+        ended += server.ask(post("/api/sessions/end", END)).await.ok()["ended"].as_u64().expect("a number");
+    }
+    assert_eq!((ended, socket.closed().await), (3, 4403));
+    let mut told = String::new();
+    while let Some(byte) = stream.take(1).await {
+        told.push(char::from(byte[0]));
+    }
+    assert!(told.contains("event: close\ndata: {\"code\":4403}"), "{told}");
+    poll.reply().await.refused(403, "session_ended", "");
+    assert_eq!(server.ask(post("/api/sessions/end", END)).await.ok(), json!({"ended": 0}));
+    // Whoever may come back does.
+    let mut again = Socket::open(&server, "user=apple").await;
+    again.expect("ready").await;
+    let reply = again.ask(r#"{"id":1,"op":"end_sessions","user":"banana"}"#).await;
+    assert_eq!(reply["body"], json!({"ended": 1}));
+    assert_eq!(other.closed().await, 4403);
+    server.ask(post("/api/sessions/end", r#"{"user":"a:b"}"#)).await.refused(400, "invalid_field", "user");
+    server.stop_with(again).await;
+}
+
+#[tokio::test]
+async fn one_user_too_many_to_watch_is_refused() {
+    let mut setup = Setup::memory();
+    setup.hub.watches_max_users = 3;
+    let server = setup.start().await;
+    let mut first = Socket::open(&server, "user=apple&watch=a&watch=b").await;
+    first.expect("ready").await;
+    server.ask(get("/api/events?user=banana&watch=c&watch=d")).await.refused(503, "overloaded", "");
+    let mut second = Socket::open(&server, "user=banana&watch=c").await;
+    second.expect("ready").await;
+    let mut third = Socket::open(&server, "user=cherry").await;
+    third.expect("ready").await;
+    drop((first, second));
+    server.stop_with(third).await;
+}
