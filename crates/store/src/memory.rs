@@ -232,9 +232,9 @@ impl MemoryStore {
             let marker = Marker { seq: seq.min(last), ts: state.take_ts(&self.watch) };
             let history = state.chats.get_mut(&chat).expect("a marker moves over messages only");
             *history.markers[side.index()].get_mut(moved) = marker;
-            let marked = Marked { chat: chat.clone(), side, kind: moved, marker };
+            let told = Marked { chat: chat.clone(), side, kind: moved, marker };
             let silent = state.is_silent(&chat);
-            state.tell(if silent { Event::OwnMarker(marked) } else { Event::Marker(marked) });
+            state.tell(if silent { Event::OwnMarker(told) } else { Event::Marker(told) });
         }
         let marker =
             state.chats.get(&chat).map_or(Marker::START, |history| history.markers[side.index()].get(kind));

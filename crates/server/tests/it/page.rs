@@ -34,17 +34,12 @@ async fn every_file_is_served_as_it_is_with_a_policy_of_its_own() {
     assert!(all.len() > 30, "{all:?}");
     for path in all {
         let on_disk = fs::read(format!("{}/../../web{path}", env!("CARGO_MANIFEST_DIR"))).expect("a file");
-<<<<<<< HEAD
-        let served = match &*path {
+        let at = match &*path {
             "/page/index.html" => "/",
             "/reference/index.html" => "/docs",
             path => path,
         };
-        let reply = server.ask(get(served)).await;
-=======
-        let at = if path == "/page/index.html" { "/" } else { &path };
         let reply = server.ask(get(at)).await;
->>>>>>> trust
         assert_eq!((reply.status, &reply.body), (200, &on_disk), "{path}");
         let kind = match path.rsplit_once('.').expect("an ending").1 {
             "html" => "text/html; charset=utf-8",
