@@ -48,6 +48,12 @@ pub const TAIL_MAX_BYTES: usize = 64 * 1024;
 pub const COMMIT_MAX: Duration = Duration::from_secs(30);
 /// How long the change log is kept.
 pub const CHANGES_KEEP: Duration = Duration::from_hours(7 * 24);
+/// How exactly the time of expiry moves: a message is hidden at most this much after it has become too old.
+pub const RETAIN_STEP: Duration = Duration::from_mins(1);
+/// Longest age that the setting of retention may allow, in days.
+pub const RETAIN_MAX_DAYS: u64 = 36_500;
+/// How often rows of messages that have expired are looked for, to free their disk.
+pub const SWEEP_EVERY: Duration = Duration::from_hours(1);
 /// Most events that a feed catches up on; where more was missed, the client loads the inbox instead.
 pub const CATCH_UP_MAX_EVENTS: usize = 10_000;
 /// Most bytes of messages that a feed catches up on (see [`crate::Message::weight`]).

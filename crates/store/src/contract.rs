@@ -4,6 +4,7 @@ mod blocks;
 mod erase;
 mod feed;
 mod keys;
+mod retention;
 mod revise;
 mod vitals;
 
@@ -11,10 +12,11 @@ pub use blocks::*;
 pub use erase::*;
 pub use feed::*;
 pub use keys::*;
+pub use retention::*;
 pub use revise::*;
 pub use vitals::*;
 
-use crate::{Appended, Store, StoreError};
+use crate::{Appended, Retention, Store, StoreError};
 use chinwag_model::{
     Chat, Data, Direction, Draft, ManualClock, Page, PageQuery, Place, SendKey, Text, Ts,
     limits::{KEY_WINDOW, PAGE_MAX_BYTES, TAIL_MAX_MESSAGES, TEXT_HARD_MAX_BYTES},
@@ -24,7 +26,12 @@ use std::{collections::HashSet, sync::Arc, time::Duration};
 /// A backend under test.
 pub trait Backend {
     /// Opens the store; again after [`Store::close`], on the same data.
-    fn open(&self, clock: Arc<ManualClock>) -> Arc<dyn Store>;
+    fn open(&self, clock: Arc<ManualClock>) -> Arc<dyn Store> {
+        self.open_keeping(clock, Retention::default())
+    }
+
+    /// The same, with a rule of how long history is kept.
+    fn open_keeping(&self, clock: Arc<ManualClock>, retention: Retention) -> Arc<dyn Store>;
 
     /// Whether a store that is opened again has what it had.
     fn is_durable(&self) -> bool;
@@ -70,6 +77,14 @@ macro_rules! contract_tests {
             a_catch_up_tells_of_revisions
             revisions_at_once_are_all_kept
             revisions_are_there_again
+            only_the_newest_messages_are_kept
+            old_messages_expire_and_are_gone_for_everyone
+            a_chat_whose_messages_have_all_expired_goes_on
+            unread_counts_what_has_not_expired
+            a_key_of_an_expired_message_is_known
+            a_jump_of_the_clock_lets_nothing_expire
+            what_has_expired_never_comes_back
+            pages_while_the_beginning_moves
             a_block_refuses_what_would_reach_the_blocker
             a_block_is_in_one_order_with_sends
             a_block_keeps_markers_where_they_stood

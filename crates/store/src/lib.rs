@@ -10,11 +10,13 @@ mod error;
 pub mod fault;
 mod keys;
 pub mod memory;
+mod retention;
 mod revise;
 pub mod vitals;
 
 pub use error::StoreError;
 pub use keys::{KeyStore, StoredKey};
+pub use retention::Retention;
 
 use chinwag_model::{
     Block, Blocked, BlocksPage, BlocksQuery, Chat, Draft, Epoch, Event, InboxPage, InboxQuery, Mark, Marked,
@@ -62,7 +64,8 @@ pub trait Store: Send + Sync {
     /// Appends a message at the end of its chat and gives it the next `seq` and a `ts` above all before it.
     ///
     /// Atomic. Where the draft has a key that the same sender used in the same chat within
-    /// [`chinwag_model::limits::KEY_WINDOW`], nothing is stored: the reply is that message as it stands, `replayed`.
+    /// [`chinwag_model::limits::KEY_WINDOW`], nothing is stored: the reply is that message as it stands, `replayed`, also where it
+    /// has expired.
     ///
     /// # Errors
     /// [`StoreError::KeyReused`] where that key came with another text or data. [`StoreError::Blocked`] where the peer blocks
@@ -71,7 +74,7 @@ pub trait Store: Send + Sync {
     /// have been; only a repeat with the same key can tell.
     fn append(&self, draft: Draft) -> StoreFuture<'_, Appended>;
 
-    /// Reads one page. It shows only what is durable, and every message acknowledged before the call.
+    /// Reads one page. It shows only what is durable and has not expired, and every such message acknowledged before the call.
     ///
     /// # Errors
     /// [`StoreError::Busy`], [`StoreError::Unavailable`], [`StoreError::Damaged`].

@@ -6,6 +6,7 @@ use crate::{
     Appended, CatchUp, KeyStore, Outlet, Store, StoreError, StoreFuture, StoredKey,
     clock::ClockWatch,
     keys::{put, revoke},
+    retention::{Limits, Reach, Retention},
     revise::{apply, reaches_the_peer},
     vitals::{Batch, Observer, Vitals},
 };
@@ -35,6 +36,9 @@ pub struct MemoryStore {
 #[derive(Default)]
 struct State {
     closed: bool,
+    retention: Retention,
+    /// How far expiry has come.
+    reach: Reach,
     last_ts: u64,
     /// Every time that was given out.
     times: HashSet<u64>,
@@ -50,38 +54,55 @@ struct State {
 /// What one chat holds.
 struct History {
     messages: Vec<Arc<Message>>,
+    /// Messages below this have expired.
+    first: Seq,
     markers: [Markers; 2],
 }
 
 impl Default for History {
     fn default() -> Self {
-        Self { messages: Vec::new(), markers: [Markers::START; 2] }
+        Self { messages: Vec::new(), first: Seq(1), markers: [Markers::START; 2] }
     }
 }
 
 impl History {
+    fn last(&self) -> Seq {
+        Seq(self.messages.len() as u64)
+    }
+
+    /// Lets expire what is past the limits, for good.
+    fn expire(&mut self, limits: Limits) {
+        let old = self.messages.partition_point(|message| message.ts < limits.cut) as u64;
+        self.first = self.first.max(Seq(old + 1)).max(limits.by_count(self.last()));
+    }
+
+    /// The messages that have not expired.
+    fn kept(&self) -> &[Arc<Message>] {
+        &self.messages[index(self.first)..]
+    }
+
     /// Messages of the peer above the user's read marker.
     fn unread(&self, side: Side) -> u64 {
         let read = self.markers[side.index()].read.seq;
         let unread =
             |message: &&Arc<Message>| message.sender != side && message.seq > read && !message.is_unsent();
-        self.messages.iter().filter(unread).count() as u64
+        self.kept().iter().filter(unread).count() as u64
     }
 
     fn entry(&self, chat: &Chat, side: Side) -> Option<InboxEntry> {
         Some(InboxEntry {
             chat: chat.clone(),
             side,
-            last: self.messages.last()?.clone(),
+            last: self.kept().last()?.clone(),
             unread: self.unread(side),
-            first_seq: Seq(1),
+            first_seq: self.first,
             markers: self.markers,
         })
     }
 
     /// What changed since a time: a message that is new as one, another that was revised as that.
     fn events(&self, chat: &Chat, since: Ts) -> impl Iterator<Item = Event> {
-        let messages = self.messages.iter().filter_map(move |message| {
+        let messages = self.kept().iter().filter_map(move |message| {
             if message.ts > since {
                 return Some(Event::Message(message.clone()));
             }
@@ -135,6 +156,31 @@ impl State {
     fn check_open(&self) -> Result<(), StoreError> {
         if self.closed { Err(StoreError::Unavailable("closed".into())) } else { Ok(()) }
     }
+
+    fn limits(&self) -> Limits {
+        Limits { cut: self.reach.cut, keep: self.retention.keep() }
+    }
+
+    /// Brings expiry up to the present time, before anything is looked at.
+    fn look(&mut self, watch: &ClockWatch) -> Result<(), StoreError> {
+        self.check_open()?;
+        let now = watch.read().wall;
+        if self.retention.is_on() && !watch.is_held() {
+            self.reach = self.reach.at(&self.retention, now).unwrap_or(self.reach);
+        }
+        self.expire();
+        Ok(())
+    }
+
+    fn expire(&mut self) {
+        let limits = self.limits();
+        self.chats.values_mut().for_each(|history| history.expire(limits));
+    }
+}
+
+/// Where a message stands among all of its chat.
+fn index(seq: Seq) -> usize {
+    usize::try_from(seq.0).expect("an index of a vector") - 1
 }
 
 impl MemoryStore {
@@ -149,6 +195,13 @@ impl MemoryStore {
         Self { epoch, ..self }
     }
 
+    /// From now on history is kept as `retention` says; what has expired until now stays so.
+    pub fn retain(&self, retention: Retention) {
+        let mut state = self.state.lock();
+        state.expire();
+        state.retention = retention;
+    }
+
     /// Trusts the clock as it stands now, after a jump forward that held all expiry.
     pub fn confirm_clock(&self) -> bool {
         self.watch.confirm()
@@ -160,11 +213,12 @@ impl MemoryStore {
         let now = self.watch.read().wall.0.max(state.last_ts + 1);
         let key = draft.key.clone().map(|key| (draft.chat.clone(), draft.sender, key));
         if let Some(first) = key.as_ref().and_then(|key| state.keys.get(key))
-            && (self.watch.is_held() || u128::from(now - first.ts.0) <= KEY_WINDOW.as_micros())
+            && (self.watch.is_held()
+                || u128::from(now.max(state.reach.reached.0) - first.ts.0) <= KEY_WINDOW.as_micros())
         {
             return if *first.text == *draft.text.as_str() && first.data == draft.data {
-                let at = usize::try_from(first.seq.0).expect("an index of a vector") - 1;
-                Ok(Appended { message: state.chats[&draft.chat].messages[at].clone(), replayed: true })
+                let message = state.chats[&draft.chat].messages[index(first.seq)].clone();
+                Ok(Appended { message, replayed: true })
             } else {
                 Err(StoreError::KeyReused)
             };
@@ -195,10 +249,11 @@ impl MemoryStore {
 
     fn revise_now(&self, revise: &Revise) -> Result<Arc<Message>, StoreError> {
         let state = &mut *self.state.lock();
-        state.check_open()?;
-        let at = usize::try_from(revise.seq.0).unwrap_or(usize::MAX).wrapping_sub(1);
-        let history = state.chats.get(&revise.chat);
-        let stands = history.and_then(|history| history.messages.get(at)).ok_or(StoreError::NoSuchMessage)?;
+        state.look(&self.watch)?;
+        let there = |history: &&History| (history.first..=history.last()).contains(&revise.seq);
+        let history = state.chats.get(&revise.chat).filter(there).ok_or(StoreError::NoSuchMessage)?;
+        let at = index(revise.seq);
+        let stands = &history.messages[at];
         if let Reviser::User(by) = revise.by
             && reaches_the_peer(&revise.change)
             && state.is_blocked(&revise.chat, by)
@@ -224,9 +279,9 @@ impl MemoryStore {
     fn mark_now(&self, mark: Mark) -> Result<Marked, StoreError> {
         let Mark { chat, side, kind, seq } = mark;
         let state = &mut *self.state.lock();
-        state.check_open()?;
+        state.look(&self.watch)?;
         let history = state.chats.get(&chat);
-        let last = Seq(history.map_or(0, |history| history.messages.len() as u64));
+        let last = history.map_or(Seq(0), History::last);
         let stands = history.map_or(Markers::START, |history| history.markers[side.index()]);
         for moved in stands.moved_by(kind, seq.min(last)) {
             let marker = Marker { seq: seq.min(last), ts: state.take_ts(&self.watch) };
@@ -243,7 +298,7 @@ impl MemoryStore {
 
     fn forget_now(&self, chat: &Chat, side: Side) -> Result<bool, StoreError> {
         let state = &mut *self.state.lock();
-        state.check_open()?;
+        state.look(&self.watch)?;
         let Some(history) = state.chats.get_mut(chat) else { return Ok(false) };
         if std::mem::replace(&mut history.markers[side.index()], Markers::START) == Markers::START {
             return Ok(false);
@@ -292,8 +347,8 @@ impl MemoryStore {
     }
 
     fn inbox_now(&self, query: &InboxQuery) -> Result<InboxPage, StoreError> {
-        let state = self.state.lock();
-        state.check_open()?;
+        let mut state = self.state.lock();
+        state.look(&self.watch)?;
         let mut entries: Vec<_> = state
             .chats
             .iter()
@@ -314,8 +369,8 @@ impl MemoryStore {
     }
 
     fn catch_up_now(&self, user: &UserId, since: Option<Ts>) -> Result<CatchUp, StoreError> {
-        let state = self.state.lock();
-        state.check_open()?;
+        let mut state = self.state.lock();
+        state.look(&self.watch)?;
         let upto = Ts(state.last_ts);
         let since = since.unwrap_or(upto);
         let chats = state.chats.iter().filter(|(chat, _)| chat.side_of(user.as_str()).is_some());
@@ -338,16 +393,16 @@ impl MemoryStore {
     }
 
     fn page_now(&self, query: &PageQuery) -> Result<Page, StoreError> {
-        let state = self.state.lock();
-        state.check_open()?;
-        let messages = state.chats.get(&query.chat).map_or(&[][..], |history| &history.messages);
-        let (first, last) = (Seq(1), Seq(messages.len() as u64));
+        let mut state = self.state.lock();
+        state.look(&self.watch)?;
+        let Some(history) = state.chats.get(&query.chat) else { return Ok(Page::default()) };
+        let (first, last, messages) = (history.first, history.last(), &history.messages);
         let Some(begin) = query.begin(first, last) else { return Ok(Page::default()) };
-        let at = usize::try_from(begin.0).expect("an index of a vector") - 1;
+        let at = index(begin);
         match query.direction {
             Direction::Forward => Page::fill(query, first, last, messages[at..].iter().cloned().map(Ok)),
             Direction::Reverse => {
-                Page::fill(query, first, last, messages[..=at].iter().rev().cloned().map(Ok))
+                Page::fill(query, first, last, messages[index(first)..=at].iter().rev().cloned().map(Ok))
             }
         }
     }

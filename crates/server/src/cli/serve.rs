@@ -16,7 +16,10 @@ use crate::{
 };
 use chinwag_bus::LocalBus;
 use chinwag_model::{SystemClock, limits::WATCHES_MAX_USERS};
-use chinwag_store::embedded::{self, EmbeddedStore, OpenError};
+use chinwag_store::{
+    Retention,
+    embedded::{self, EmbeddedStore, OpenError},
+};
 use std::{
     io::{self, ErrorKind},
     net::SocketAddr,
@@ -222,6 +225,10 @@ fn store_options(settings: &Settings, descriptors: Descriptors) -> embedded::Opt
         chat_cache_bytes: settings.chat_cache_mib << 20,
         inbox_cache_bytes: settings.inbox_cache_mib << 20,
         block_cache_bytes: settings.block_cache_mib << 20,
+        retention: Retention {
+            max_age: (settings.retain_days > 0).then(|| Duration::from_hours(24 * settings.retain_days)),
+            max_messages: (settings.retain_messages > 0).then_some(settings.retain_messages),
+        },
         memtable_max_bytes: settings.memtable_mib << 20,
         open_files_max: descriptors.store_files_max,
         wipe_after: Duration::from_secs(settings.wipe_after_s),

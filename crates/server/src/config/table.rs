@@ -2,7 +2,9 @@
 //! descriptions and defaults stand in `default.toml`, once.
 
 use super::value::Kind;
-use chinwag_model::limits::{TEXT_HARD_MAX_BYTES, WIPE_AFTER_MAX, WIPE_AFTER_MIN};
+use chinwag_model::limits::{
+    INTEGER_MAX, RETAIN_MAX_DAYS, TEXT_HARD_MAX_BYTES, WIPE_AFTER_MAX, WIPE_AFTER_MIN,
+};
 
 /// The documented defaults, as a file that could be given to `--config`.
 pub const DEFAULT_FILE: &str = include_str!("default.toml");
@@ -40,6 +42,8 @@ pub(crate) const SETTINGS: &[Setting] = &[
     of("disk_reserve_mib", number(0, 1 << 34)),
     of("text_max_bytes", number(1, TEXT_HARD_MAX_BYTES as u64)),
     of("revise_window_s", number(0, 1 << 32)),
+    of("retain_days", number(0, RETAIN_MAX_DAYS)),
+    of("retain_messages", number(0, INTEGER_MAX)),
     of("wipe_after_s", number(WIPE_AFTER_MIN.as_secs(), WIPE_AFTER_MAX.as_secs())),
     of("log", Kind::LogFilter),
     of("log_format", Kind::Choice(&["text", "json"])),

@@ -17,6 +17,7 @@ mod metrics;
 mod operations;
 mod process;
 mod proxies;
+mod retention;
 mod secrets;
 mod start;
 mod tail;

@@ -119,8 +119,25 @@ impl Server {
 
     /// Sends it a signal.
     pub(crate) fn signal(&self, signal: Signal) {
-        let pid = i32::try_from(self.child.id()).ok().and_then(Pid::from_raw).expect("a process id");
-        kill_process(pid, signal).expect("our own child takes a signal");
+        kill_process(self.pid(), signal).expect("our own child takes a signal");
+    }
+
+    /// The process.
+    pub(crate) fn pid(&self) -> Pid {
+        i32::try_from(self.child.id()).ok().and_then(Pid::from_raw).expect("a process id")
+    }
+
+    /// How many files it has open, sockets among them.
+    pub(crate) fn descriptors(&self) -> usize {
+        std::fs::read_dir(format!("/proc/{}/fd", self.child.id())).expect("our own child").count()
+    }
+
+    /// The number that the next file which it opens gets.
+    pub(crate) fn first_free_descriptor(&self) -> usize {
+        let open = |number: &usize| {
+            std::fs::symlink_metadata(format!("/proc/{}/fd/{number}", self.child.id())).is_ok()
+        };
+        (0..1 << 20).find(|number| !open(number)).expect("there are fewer files than numbers")
     }
 
     /// The memory that it takes of the machine.
@@ -205,9 +222,8 @@ impl Output {
 
 /// The address that a line of its log says it listens on.
 fn address_in(line: &str) -> Option<SocketAddr> {
-    let (_, address) = line.split_once("127.0.0.1:")?;
-    let port = address.split(|c: char| !c.is_ascii_digit()).next()?;
-    Some(SocketAddr::from(([127, 0, 0, 1], port.parse().ok()?)))
+    let (_, address) = line.split_once("listening on http://")?;
+    address.split(|c: char| !c.is_ascii_digit() && c != '.' && c != ':').next()?.parse().ok()
 }
 
 /// Runs `chinwag` with these arguments to its end.

@@ -26,6 +26,7 @@ mod kill;
 mod ledger;
 mod load;
 mod memory;
+mod net;
 mod random;
 mod readme;
 mod small_disk;

@@ -1,10 +1,12 @@
 //! What is in memory of one chat while it is hot: its head, its newest messages, its recent keys.
 
+pub(super) use super::reader::Loaded;
 use super::{
+    floors::Begin,
     head::{Head, Standing},
     revisions::Gone,
 };
-use crate::revise::first_digest;
+use crate::{retention::Limits, revise::first_digest};
 use chinwag_model::{
     Data, Direction, Draft, Marked, Marker, MarkerKind, Markers, Message, Page, PageQuery, SendKey, Seq,
     Side, Ts,
@@ -65,21 +67,6 @@ pub(super) struct KeyUse {
 /// The recent keys of a chat.
 pub(super) type Keys = HashMap<KeyHash, KeyUse>;
 
-/// What was read of a chat when it became hot.
-#[derive(Default)]
-pub(super) struct Loaded {
-    /// Its newest messages, the oldest first, up to the last.
-    pub(super) tail: VecDeque<Arc<Message>>,
-    /// The keys of the last 24 hours, where the tail reaches that far back or was read for them.
-    pub(super) keys: Option<Keys>,
-    /// Where its users' markers stand.
-    pub(super) standing: Standing,
-    /// The unread messages that are unsent.
-    pub(super) gone: Gone,
-    /// Since when either user blocks the other.
-    pub(super) blocked: [Option<Ts>; 2],
-}
-
 struct CellState {
     /// The last message that has a seq, and where the markers came to stand.
     assigned: Head,
@@ -90,6 +77,8 @@ struct CellState {
     tail_bytes: usize,
     /// The unread messages that are unsent, as of `assigned`.
     gone: Gone,
+    /// Where the chat begins, or a place before that; never back.
+    begin: Begin,
     /// Since when either user blocks the other, also where that is still on its way to the disk.
     blocked: [Option<Ts>; 2],
     /// `None` until the first send with a key.
@@ -126,14 +115,14 @@ pub(super) enum InMemory {
     Page(Page),
     /// Not all: read it from disk, of the messages up to this one.
     OnDisk {
-        /// The last durable message.
-        last: Seq,
+        /// The chat's head on disk.
+        head: Head,
     },
 }
 
 impl ChatCell {
     pub(super) fn new(loaded: Loaded) -> Self {
-        let head = loaded.tail.back().map_or(Head::EMPTY, |last| Head::of(last, loaded.standing));
+        let head = loaded.head;
         let tail_bytes = loaded.tail.iter().map(|message| message.weight()).sum();
         let mut state = CellState {
             assigned: head,
@@ -141,6 +130,7 @@ impl ChatCell {
             tail: loaded.tail,
             tail_bytes,
             gone: loaded.gone,
+            begin: loaded.begin,
             blocked: loaded.blocked,
             keys: loaded.keys,
             prune_at: PRUNE_MIN_KEYS,
@@ -292,9 +282,29 @@ impl ChatCell {
         self.revising.get_or_init(Arc::default).clone().lock_owned().await
     }
 
-    /// Whether the chat has a message that can be revised: one that is on disk.
-    pub(super) fn has(&self, seq: Seq) -> bool {
-        (1..=self.state.lock().durable.last.0).contains(&seq.0)
+    /// Whether the chat may have a message that can be revised: one that is on disk, and that has not expired by its number.
+    pub(super) fn has(&self, seq: Seq, limits: Limits) -> bool {
+        let state = self.state.lock();
+        let first = state.begin.first.max(limits.by_count(state.durable.last));
+        (first..=state.durable.last).contains(&seq)
+    }
+
+    /// Takes in where the chat begins, as it was read.
+    pub(super) fn begins(&self, begin: Begin) {
+        let mut state = self.state.lock();
+        if begin.first > state.begin.first || (begin.first == state.begin.first && state.begin.ts == Ts(0)) {
+            state.begin = begin;
+        }
+    }
+
+    /// Where the chat begins, if memory can tell.
+    pub(super) fn first(&self, limits: Limits) -> Option<Seq> {
+        self.state.lock().first(limits)
+    }
+
+    /// Waits for the turn to revise, on a thread that may block.
+    pub(super) fn blocking_turn_to_revise(&self) -> OwnedMutexGuard<()> {
+        self.revising.get_or_init(Arc::default).clone().blocking_lock_owned()
     }
 
     /// Takes in that a message will be revised; reads show it once it is on disk. The writer alone calls this. Gives how
@@ -371,28 +381,34 @@ impl ChatCell {
         self.state.lock().at(seq).cloned()
     }
 
-    /// The messages up to one and later than a time, the newest first, if they are all here.
-    pub(super) fn since(&self, last: Seq, since: Ts) -> Option<Vec<Arc<Message>>> {
+    /// The messages up to one and later than a time that have not expired, the newest first, if they are all here.
+    pub(super) fn since(&self, last: Seq, since: Ts, limits: Limits) -> Option<Vec<Arc<Message>>> {
         let state = self.state.lock();
-        let reaches = state.tail.front().is_some_and(|oldest| oldest.seq == Seq(1) || oldest.ts <= since);
-        reaches.then(|| {
+        let first = state.begin.first.max(limits.by_count(last));
+        let reaches =
+            |oldest: &Arc<Message>| oldest.seq <= first || oldest.ts <= since || oldest.ts < limits.cut;
+        state.tail.front().is_some_and(reaches).then(|| {
             let newest_first = state.tail.iter().rev().skip_while(|message| message.seq > last);
-            newest_first.take_while(|message| message.ts > since).cloned().collect()
+            let kept = |message: &&Arc<Message>| message.seq >= first && message.ts >= limits.cut;
+            newest_first.take_while(|message| message.ts > since).take_while(kept).cloned().collect()
         })
     }
 
     /// The page, if memory has all of it.
-    pub(super) fn page(&self, query: &PageQuery) -> InMemory {
+    pub(super) fn page(&self, query: &PageQuery, limits: Limits) -> InMemory {
         let state = self.state.lock();
-        let (first, last) = (Seq(1), state.durable.last);
+        let (known, last) = (state.first(limits), state.durable.last);
+        // Where the chat begins later than that, the page is read from disk.
+        let first = known.unwrap_or(state.begin.first);
         let Some(begin) = query.begin(first, last) else { return InMemory::Page(Page::default()) };
-        let on_disk = InMemory::OnDisk { last };
+        let on_disk = InMemory::OnDisk { head: state.durable };
         let Some(oldest) = state.tail.front().map(|message| message.seq) else { return on_disk };
         let end = match query.direction {
             Direction::Forward => Seq(begin.0 + query.limit as u64 - 1).min(last),
             Direction::Reverse => Seq((begin.0 + 1).saturating_sub(query.limit as u64)).max(first),
         };
-        if begin.min(end) < oldest {
+        // The oldest here has not expired where it is not known what has; whether anything stands before it is not known either.
+        if begin.min(end) < oldest || (known.is_none() && begin.min(end) == oldest) {
             return on_disk;
         }
         let index = |seq: Seq| usize::try_from(seq.0 - oldest.0).expect("an index of the tail");
@@ -410,6 +426,20 @@ impl CellState {
     fn at(&self, seq: Seq) -> Option<&Arc<Message>> {
         let oldest = self.tail.front()?.seq;
         self.tail.get(usize::try_from(seq.0.checked_sub(oldest.0)?).ok()?)
+    }
+
+    /// Where the chat begins, if memory can tell.
+    fn first(&self, limits: Limits) -> Option<Seq> {
+        let first = self.begin.first.max(limits.by_count(self.durable.last));
+        if limits.cut == Ts(0) || self.begin.ts >= limits.cut || first > self.durable.last {
+            return Some(first);
+        }
+        let oldest = self.tail.front()?;
+        if oldest.seq > first && oldest.ts >= limits.cut {
+            return None;
+        }
+        let expired = self.tail.partition_point(|message| message.ts < limits.cut) as u64;
+        Some(first.max(Seq(oldest.seq.0 + expired)))
     }
 
     /// Counts the unread messages that are unsent, and puts that into the head.
@@ -450,11 +480,6 @@ pub(super) fn is_repeat(message: &Message, draft: &Draft) -> bool {
         Some(digest) => digest == first_digest(draft.text.as_str(), draft.data.as_ref().map(Data::as_str)),
         None => *message.text == *draft.text.as_str() && message.data == draft.data,
     }
-}
-
-/// Whether a tail holds its chat's every message.
-pub(super) fn is_whole(tail: &VecDeque<Arc<Message>>) -> bool {
-    tail.front().is_none_or(|message| message.seq == Seq(1))
 }
 
 /// The recent keys among messages.

@@ -1,6 +1,7 @@
 //! Reads a whole store and verifies what it holds.
 
 mod derived;
+mod floors;
 
 use super::{
     Options, blocks,
@@ -11,6 +12,7 @@ use super::{
 };
 use chinwag_model::{Message, Seq, Ts};
 use derived::Derived;
+use floors::Begins;
 use std::{collections::BTreeMap, path::Path};
 use xxhash_rust::xxh3::xxh3_64;
 
@@ -72,10 +74,12 @@ pub(super) fn check_view(view: &View, progress: &mut dyn FnMut(CheckProgress)) -
     };
     // Messages since the log's first entry must be in it, the older ones were trimmed from it.
     let log_start = log_start(view);
+    let mut begins = Begins::new(view, &mut check);
     let mut derived = Derived::new(view, &mut check);
-    let stored = check.messages(view, log_start, &mut derived);
+    let stored = check.messages(view, log_start, &mut derived, &mut begins);
+    begins.finish(&mut check, &mut derived);
     derived.finish(&mut check);
-    let logged = check.changes(view);
+    let logged = check.changes(view, &mut begins);
     check.blocks(view);
     if stored != logged {
         check.problem(format!(
@@ -131,7 +135,13 @@ impl Check<'_> {
         }
     }
 
-    fn messages(&mut self, view: &View, log_start: Ts, derived: &mut Derived<'_>) -> Set {
+    fn messages(
+        &mut self,
+        view: &View,
+        log_start: Ts,
+        derived: &mut Derived<'_>,
+        begins: &mut Begins<'_>,
+    ) -> Set {
         let mut since_log = Set::default();
         let mut before: Option<Message> = None;
         for row in view.rows(Kept::Messages) {
@@ -156,27 +166,33 @@ impl Check<'_> {
             };
             let same = before.as_ref().filter(|before| before.chat == message.chat);
             if let (None, Some(last)) = (same, &before) {
+                begins.end_chat(self, last);
                 derived.end_chat(self, last);
             }
-            self.message(same, &message);
-            derived.message(self, same.is_none(), &message);
+            if same.is_none() {
+                begins.turn_to(self, &message.chat);
+            }
+            begins.message(self, &message);
+            self.message(same, &message, begins.freed());
+            derived.message(self, same.is_none(), &message, begins.freed());
             if message.ts >= log_start {
                 since_log.add(message.chat.as_str(), message.seq, message.ts);
             }
             before = Some(message);
         }
         if let Some(last) = &before {
+            begins.end_chat(self, last);
             derived.end_chat(self, last);
         }
         since_log
     }
 
-    fn message(&mut self, before: Option<&Message>, message: &Message) {
+    fn message(&mut self, before: Option<&Message>, message: &Message, freed: Seq) {
         self.report.messages += 1;
         self.report.chats += u64::from(before.is_none());
         self.report.first_ts = Some(self.report.first_ts.map_or(message.ts, |ts| ts.min(message.ts)));
         self.report.last_ts = Some(self.report.last_ts.map_or(message.ts, |ts| ts.max(message.ts)));
-        let expected = before.map_or(1, |before| before.seq.0 + 1);
+        let expected = before.map_or(freed.0, |before| before.seq.0 + 1);
         let (chat, seq) = (&message.chat, message.seq.0);
         if seq != expected {
             self.problem(format!("chat {chat}: seq {seq} stands where {expected} belongs"));
@@ -185,7 +201,8 @@ impl Check<'_> {
             self.problem(format!("chat {chat}: seq {seq} is not later than the one before it"));
         }
         let nth = 1 + before.map_or(0, |before| before.sent_by(message.sender));
-        if message.nth != nth {
+        // What the first counts of a chat whose older ones are gone is held against where the chat begins.
+        if message.nth != nth && (before.is_some() || freed == Seq(1)) {
             self.problem(format!(
                 "chat {chat}: seq {seq} counts {} of its sender's messages, not {nth}",
                 message.nth
@@ -206,7 +223,7 @@ impl Check<'_> {
         }
     }
 
-    fn changes(&mut self, view: &View) -> Set {
+    fn changes(&mut self, view: &View, begins: &mut Begins<'_>) -> Set {
         let mut logged = Set::default();
         let mut last = Ts(0);
         let mut missing = BTreeMap::new();
@@ -229,6 +246,10 @@ impl Check<'_> {
                     self.problem(format!("change log: {} is not later than the one before it", change.ts.0));
                 }
                 last = change.ts;
+                let of_message = matches!(change.kind, Kind::Revised | Kind::Message);
+                if of_message && begins.is_freed(self, &change.chat, change.seq) {
+                    continue;
+                }
                 match change.kind {
                     Kind::Revised => {
                         let stands = reader::message_of(view, &change.chat, change.seq);

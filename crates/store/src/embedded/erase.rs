@@ -14,6 +14,7 @@ impl EmbeddedStore {
         inner.check_open()?;
         inner.check_overlay()?;
         let permit = inner.queue.admit_mark()?;
+        inner.look().await?;
         let cell = inner.cell(&chat, false).await?;
         let turn = cell.turn_to_revise().await;
         if cell.markers(side) == Markers::START {

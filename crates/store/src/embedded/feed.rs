@@ -6,13 +6,16 @@ use super::{
     blocks,
     cell::Reach,
     changes,
+    floors::{self, Begin},
     head::Head,
     queue::{Item, Order, Outcome, RETRY_AFTER, Reply},
-    reader, revisions,
-    tables::{Tables, engine},
-    users::Inbox,
+    reader,
+    retained::Retained,
+    revisions,
+    tables::{Tables, View, engine},
+    users::{Inbox, Shown},
 };
-use crate::{CatchUp, StoreError};
+use crate::{CatchUp, StoreError, retention::Limits};
 use chinwag_model::{
     Block, Blocked, BlocksPage, BlocksQuery, Chat, Event, InboxEntry, InboxPage, InboxQuery, Mark, Marked,
     Marker, MarkerKind, Markers, Message, Seq, Ts, UserId,
@@ -26,6 +29,7 @@ impl EmbeddedStore {
         inner.check_open()?;
         inner.check_overlay()?;
         let permit = inner.queue.admit_mark()?;
+        inner.look().await?;
         let cell = inner.cell(&mark.chat, false).await?;
         let Mark { side, kind, .. } = mark;
         let (seq, peers) = match cell.reach(side, kind, mark.seq) {
@@ -33,8 +37,8 @@ impl EmbeddedStore {
             Reach::To(seq, peers) => (seq, peers),
             Reach::OnDisk(seq) => {
                 let chat = mark.chat.clone();
-                let message = inner.read(move |tables| reader::message(tables, &chat, seq)).await?;
-                (seq, message.sent_by(side.other()))
+                let read = move |tables: &Tables| reader::sent_upto(&tables.view(), &chat, seq, side.other());
+                (seq, inner.read(read).await?)
             }
         };
         let (reply, answer) = Reply::new(permit);
@@ -85,15 +89,29 @@ impl EmbeddedStore {
     pub(super) async fn read_inbox(&self, query: InboxQuery) -> Result<InboxPage, StoreError> {
         let inner = &self.inner;
         inner.check_open()?;
+        inner.look().await?;
         let inbox = inner.inbox(&query.user).await?;
-        let (heads, unread) = inbox.page(&query);
-        let last = |chat: &Chat, head: &Head| inner.cells.hot(chat)?.message(head.last);
+        inner.count_unread(&query.user, &inbox).await?;
+        let limits = inner.retained.limits();
+        let (chats, unread) = inbox.page(&query, limits.cut);
         let entries: Vec<_> =
-            heads.into_iter().map(|(chat, head)| (last(&chat, &head), chat, head)).collect();
-        if entries.iter().all(|(last, ..)| last.is_some()) && !inner.blocks.any() {
-            return fill(&query, unread, entries, None);
+            chats.into_iter().map(|(chat, shown)| inner.listed(chat, shown, limits)).collect();
+        if entries.iter().all(Listed::is_whole) && !inner.blocks.any() {
+            return fill(&query, unread, entries);
         }
-        inner.read(move |tables| fill(&query, unread, entries, Some(tables))).await
+        let (retained, user) = (inner.retained.clone(), query.user.clone());
+        let read = move |tables: &Tables| {
+            let view = tables.view();
+            let entries = entries.into_iter().map(|listed| listed.read(tables, &view, &retained, &user));
+            entries.collect::<Result<Vec<_>, _>>()
+        };
+        let entries = inner.read(read).await?;
+        for Listed { chat, begin, .. } in &entries {
+            if let Some(begin) = begin {
+                inbox.begins(chat, *begin);
+            }
+        }
+        fill(&query, unread, entries)
     }
 
     pub(super) async fn read_missed(&self, user: UserId, since: Option<Ts>) -> Result<CatchUp, StoreError> {
@@ -101,6 +119,7 @@ impl EmbeddedStore {
         inner.check_open()?;
         // Before all else: what is later is left to the outlet.
         let upto = horizon(&inner.horizon);
+        inner.look().await?;
         let since = since.unwrap_or(upto);
         if since >= upto {
             return Ok(CatchUp { upto, events: (since == upto).then(Vec::new) });
@@ -109,6 +128,7 @@ impl EmbeddedStore {
             return Ok(CatchUp { upto, events: None });
         }
         let inbox = inner.inbox(&user).await?;
+        let limits = inner.retained.limits();
         let chats = inbox.changed_since(since, CATCH_UP_MAX_EVENTS + 1);
         let mut missed = Missed { since, upto, events: Vec::new(), bytes: 0 };
         let mut cold = Vec::new();
@@ -118,22 +138,23 @@ impl EmbeddedStore {
         }
         for (chat, head) in chats {
             missed.add_markers(&chat, &head);
-            let mut unread = Unread { chat, upto: None, revised: head.standing.revised > since };
+            let mut unread = Unread { chat, head, new: false, revised: head.standing.revised > since };
             if head.last_ts > since {
                 if !missed.fits() {
                     return Ok(CatchUp { upto, events: None });
                 }
-                match inner.cells.hot(&unread.chat).and_then(|cell| cell.since(head.last, since)) {
+                match inner.cells.hot(&unread.chat).and_then(|cell| cell.since(head.last, since, limits)) {
                     Some(messages) => messages.into_iter().for_each(|message| missed.add(message)),
-                    None => unread.upto = Some(head.last),
+                    None => unread.new = true,
                 }
             }
-            if unread.upto.is_some() || unread.revised {
+            if unread.new || unread.revised {
                 cold.push(unread);
             }
         }
         if !cold.is_empty() && missed.fits() {
-            missed = inner.read(move |tables| missed.read(tables, cold)).await?;
+            let retained = inner.retained.clone();
+            missed = inner.read(move |tables| missed.read(&tables.view(), &retained, cold)).await?;
         }
         if inner.blocks.any() && missed.fits() {
             missed = inner.read(move |tables| missed.without_held(tables, &user)).await?;
@@ -147,6 +168,46 @@ impl Inner {
     /// [`StoreError::Busy`] while the inbox rows are too far behind.
     pub(super) fn check_overlay(&self) -> Result<(), StoreError> {
         if self.overlay.is_full() { Err(StoreError::Busy { retry_after: RETRY_AFTER }) } else { Ok(()) }
+    }
+
+    /// Counts the unread messages of those of a user's chats of which some may have expired.
+    async fn count_unread(&self, user: &UserId, inbox: &Inbox) -> Result<(), StoreError> {
+        if !self.retained.is_any() {
+            return Ok(());
+        }
+        let chats = inbox.to_count(self.retained.limits().cut);
+        if chats.is_empty() {
+            return Ok(());
+        }
+        let (retained, user) = (self.retained.clone(), user.clone());
+        let count = move |tables: &Tables| {
+            let view = tables.view();
+            let counted = chats.into_iter().map(|(chat, head)| {
+                let begin = floors::begin_of(&view, &retained, &chat, &head)?;
+                let side = chat.side_of(user.as_str()).expect("an inbox holds its user's chats");
+                let unread = revisions::unread(&view, &chat, side, &head, &begin)?;
+                Ok((chat, head, begin, unread))
+            });
+            counted.collect::<Result<Vec<_>, StoreError>>()
+        };
+        inbox.counted(self.read(count).await?);
+        Ok(())
+    }
+
+    /// A chat as a page of an inbox lists it, as far as memory can tell.
+    fn listed(&self, chat: Chat, shown: Shown, limits: Limits) -> Listed {
+        let cell = self.cells.hot(&chat);
+        let last = cell.as_ref().and_then(|cell| cell.message(shown.head.last));
+        let begin = shown.begin;
+        let stands = begin.ts >= limits.cut && begin.first >= limits.by_count(shown.head.last);
+        let first = if !self.retained.is_any() {
+            Some(Seq(1))
+        } else if stands && begin.ts > Ts(0) {
+            Some(begin.first)
+        } else {
+            cell.and_then(|cell| cell.first(limits))
+        };
+        Listed { chat, shown, last, first, begin: None, markers: shown.head.standing.markers }
     }
 
     /// A user's inbox, with all that is acknowledged.
@@ -187,26 +248,54 @@ fn changed_at(tables: &Tables, ts: Ts) -> Result<bool, StoreError> {
     Ok(first.is_none_or(|first| *first == *key) && changes.first().is_none_or(|first| first.ts > ts))
 }
 
-/// Fills a page of an inbox; messages that are not in memory are read from `tables`.
-fn fill(
-    query: &InboxQuery,
-    unread_total: u64,
-    entries: Vec<(Option<Arc<Message>>, Chat, Head)>,
-    tables: Option<&Tables>,
-) -> Result<InboxPage, StoreError> {
-    let entries = entries.into_iter().map(|(last, chat, head)| {
-        let last = match (last, tables) {
-            (Some(last), _) => last,
-            (None, Some(tables)) => Arc::new(reader::message(tables, &chat, head.last)?),
-            (None, None) => unreachable!("without tables all messages are there"),
-        };
-        let side = chat.side_of(query.user.as_str()).expect("an inbox holds its user's chats");
-        let unread = head.unread(side);
-        let markers = match tables {
-            Some(tables) => blocks::show(tables, &chat, side, head.standing.markers)?,
-            None => head.standing.markers,
-        };
-        Ok(InboxEntry { chat, side, last, unread, first_seq: Seq(1), markers })
+/// A chat of a page of an inbox.
+struct Listed {
+    chat: Chat,
+    shown: Shown,
+    /// Its last message; still `None` once it was read where it has expired meanwhile.
+    last: Option<Arc<Message>>,
+    /// Its first.
+    first: Option<Seq>,
+    /// Where it begins, as it was read.
+    begin: Option<Begin>,
+    /// As the user may see them.
+    markers: [Markers; 2],
+}
+
+impl Listed {
+    fn is_whole(&self) -> bool {
+        self.last.is_some() && self.first.is_some()
+    }
+
+    /// Reads what memory does not have.
+    fn read(
+        mut self,
+        tables: &Tables,
+        view: &View,
+        retained: &Retained,
+        user: &UserId,
+    ) -> Result<Self, StoreError> {
+        if let Some(side) = self.chat.side_of(user.as_str()) {
+            self.markers = blocks::show(tables, &self.chat, side, self.markers)?;
+        }
+        let head = &self.shown.head;
+        if self.last.is_none() {
+            self.last = reader::message_if_kept(view, &self.chat, head.last)?.map(Arc::new);
+        }
+        if self.first.is_none() {
+            let begin = floors::begin_of(view, retained, &self.chat, head)?;
+            (self.first, self.begin) = (Some(begin.first), Some(begin));
+        }
+        Ok(self)
+    }
+}
+
+/// Fills a page of an inbox.
+fn fill(query: &InboxQuery, unread_total: u64, entries: Vec<Listed>) -> Result<InboxPage, StoreError> {
+    let entries = entries.into_iter().filter_map(|Listed { chat, shown, last, first, markers, .. }| {
+        let side = chat.side_of(query.user.as_str())?;
+        let (unread, last) = (shown.unread, last?);
+        Some(Ok(InboxEntry { chat, side, last, unread, first_seq: first?, markers }))
     });
     InboxPage::fill(query, unread_total, entries)
 }
@@ -221,8 +310,9 @@ fn is_held(tables: &Tables, marked: &Marked) -> Result<bool, StoreError> {
 /// What of a chat is to be read from disk.
 struct Unread {
     chat: Chat,
-    /// Its new messages, up to this one.
-    upto: Option<Seq>,
+    head: Head,
+    /// Its new messages.
+    new: bool,
     /// Its older messages that were revised.
     revised: bool,
 }
@@ -279,32 +369,36 @@ impl Missed {
     }
 
     /// Reads the messages of chats that are not in memory, until it is too much.
-    fn read(mut self, tables: &Tables, chats: Vec<Unread>) -> Result<Self, StoreError> {
-        for Unread { chat, upto, revised } in chats {
+    fn read(mut self, view: &View, retained: &Retained, chats: Vec<Unread>) -> Result<Self, StoreError> {
+        for Unread { chat, head, new, revised } in chats {
             if !self.fits() {
                 break;
             }
-            for message in upto.into_iter().flat_map(|last| reader::backwards(tables, &chat, last)) {
+            let first = floors::begin_of(view, retained, &chat, &head)?.first;
+            for message in new.then(|| reader::backwards(view, &chat, head.last)).into_iter().flatten() {
                 let message = message?;
-                if message.ts <= self.since || !self.fits() {
+                if message.ts <= self.since || message.seq < first || !self.fits() {
                     break;
                 }
                 self.add(Arc::new(message));
             }
             if revised {
-                self.read_revised(tables, &chat)?;
+                self.read_revised(view, &chat, first)?;
             }
         }
         Ok(self)
     }
 
     /// Reads the messages that the user may know, and that were revised since.
-    fn read_revised(&mut self, tables: &Tables, chat: &Chat) -> Result<(), StoreError> {
-        for seq in revisions::since(tables, chat, self.since, CATCH_UP_MAX_EVENTS + 1)? {
+    fn read_revised(&mut self, view: &View, chat: &Chat, first: Seq) -> Result<(), StoreError> {
+        for seq in revisions::since(view, chat, self.since, CATCH_UP_MAX_EVENTS + 1)? {
             if !self.fits() {
                 break;
             }
-            let message = Arc::new(reader::message(tables, chat, seq)?);
+            if seq < first {
+                continue;
+            }
+            let message = Arc::new(reader::message_of(view, chat, seq)?);
             // A new one was told as such; one that was revised again after `upto` is left to the outlet.
             let told = message.ts > self.since || message.changed() > self.upto;
             if let Some(kind) = message.revised_since(self.since).filter(|_| !told) {

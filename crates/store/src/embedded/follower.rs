@@ -143,7 +143,8 @@ pub(super) fn replay(tables: &Tables, upto: Ts) -> Result<(Overlay, Ts), StoreEr
         tracing::info!(chats = chats.len(), "inboxes of chats that changed last are read again");
     }
     for chat in chats {
-        let head = reader::head(tables, &chat)?;
+        let missing = || StoreError::Damaged(format!("chat {chat}: it changed, and has no message"));
+        let head = reader::head(&tables.view(), &chat)?.ok_or_else(missing)?;
         overlay.put(&[(chat, head)], upto);
     }
     Ok((overlay, derived))

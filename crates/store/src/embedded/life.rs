@@ -13,12 +13,14 @@ use super::{
     migrate,
     overlay::Overlay,
     queue::Queue,
+    retained::Retained,
     sequencer::{Gathered, Sequencer},
     space::Reserve,
+    sweep::{End, Sweep},
     tables::Tables,
     timeline::Timeline,
     trim::Trim,
-    users::Users,
+    users::{Expiry, Users},
     wipe::{self, Wiper, Wiping},
 };
 use crate::{StoreError, clock::ClockWatch};
@@ -42,6 +44,7 @@ pub(super) struct Threads {
     writers: Vec<JoinHandle<()>>,
     answers: Option<tokio::task::JoinHandle<()>>,
     follower: Option<JoinHandle<()>>,
+    sweeper: Option<JoinHandle<()>>,
     /// Ends when the thread that wipes does.
     wiper: Option<Receiver<()>>,
 }
@@ -65,6 +68,9 @@ impl EmbeddedStore {
         let last = tables.last_ts().map_err(broken)?;
         let (overlay, derived) =
             follower::replay(&tables, last).map_err(|error| broken(error.to_string()))?;
+        let retained =
+            Retained::open(&tables, options.retention, last).map_err(|error| broken(error.to_string()))?;
+        let expiry = Expiry { any: retained.is_any(), keep: retained.limits().keep };
         let wiping = Arc::new(Wiping::new(wipe::due(&tables).map_err(broken)?));
         let seed = getrandom::u64().map_err(|error| broken(format!("no randomness: {error}")))?;
         let blocks = Blocks::of(&tables).map_err(|error| broken(error.to_string()))?;
@@ -72,7 +78,7 @@ impl EmbeddedStore {
             blocks: Arc::new(blocks),
             queue: Arc::new(Queue::new(options.queue_max_messages, options.queue_max_bytes)),
             cells: Arc::new(Cells::new(options.chat_cache_bytes)),
-            users: Arc::new(Users::new(options.inbox_cache_bytes)),
+            users: Arc::new(Users::new(options.inbox_cache_bytes, expiry)),
             overlay: Arc::new(overlay),
             outlet: Arc::new(OnceLock::new()),
             horizon: Arc::new(AtomicU64::new(last.0)),
@@ -83,19 +89,22 @@ impl EmbeddedStore {
             reserve: Arc::new(Reserve::new(layout.root().to_owned(), options.disk_reserve_bytes)),
             failure: Failure::none(),
             watch: Arc::new(ClockWatch::new(clock)),
+            retained: Arc::new(retained),
             closed: AtomicBool::new(false),
             seed,
             wiping,
             keys: KeyFile::of(layout.root()),
             layout,
         });
-        let threads = inner.start(options, last, derived)?;
-        Ok(Self { inner, threads: Mutex::new(threads) })
+        let sweep = Arc::new(inner.sweep());
+        let threads = inner.start(options, last, derived, sweep.clone())?;
+        Ok(Self { inner, sweep, threads: Mutex::new(threads) })
     }
 
     pub(super) async fn close_and_wait(&self) -> Result<(), StoreError> {
         self.inner.closed.store(true, Relaxed);
         self.inner.queue.close();
+        self.sweep.end.tell();
         self.inner.failure.check()?;
         let threads = std::mem::take(&mut *self.threads.lock());
         tokio::select! {
@@ -109,7 +118,13 @@ impl EmbeddedStore {
 
 impl Inner {
     /// Starts the threads of a store whose last time was `last`, and whose inbox rows show everything up to `derived`.
-    fn start(self: &Arc<Self>, options: &Options, last: Ts, derived: Ts) -> Result<Threads, OpenError> {
+    fn start(
+        self: &Arc<Self>,
+        options: &Options,
+        last: Ts,
+        derived: Ts,
+        sweep: Arc<Sweep>,
+    ) -> Result<Threads, OpenError> {
         let committing = Arc::new(Committing::default());
         let derived = Arc::new(AtomicU64::new(derived.0));
         // Room for one, so that handing over a batch never waits: the sequencer hands over when the committer is free.
@@ -120,6 +135,7 @@ impl Inner {
             cells: self.cells.clone(),
             tables: self.tables.clone(),
             timeline: Timeline::new(self.watch.clone(), last),
+            retained: self.retained.clone(),
             reserve: self.reserve.clone(),
             failure: self.failure.clone(),
             committing: committing.clone(),
@@ -153,6 +169,11 @@ impl Inner {
             failure: self.failure.clone(),
             derived,
         };
+        let sweeper = if self.retained.is_any() {
+            Some(self.spawn("chinwag-sweep", move || sweep.run())?)
+        } else {
+            None
+        };
         let (ended, wiper) = sync_channel(0);
         let wipe = Wiper {
             wiping: self.wiping.clone(),
@@ -173,7 +194,21 @@ impl Inner {
             ],
             answers: Some(tokio::spawn(answers.run())),
             follower: Some(self.spawn("chinwag-follow", move || follower.run())?),
+            sweeper,
         })
+    }
+
+    fn sweep(&self) -> Sweep {
+        Sweep {
+            tables: self.tables.clone(),
+            watch: self.watch.clone(),
+            retained: self.retained.clone(),
+            cells: self.cells.clone(),
+            wiping: self.wiping.clone(),
+            failure: self.failure.clone(),
+            state: Mutex::default(),
+            end: End::default(),
+        }
     }
 
     /// Runs one of the store's threads; a defect that ends it fails the store.
@@ -206,7 +241,7 @@ impl Threads {
         }
         overlay.end();
         wiping.end();
-        join(self.follower.into_iter().collect()).await.map_err(lost)?;
+        join(self.follower.into_iter().chain(self.sweeper).collect()).await.map_err(lost)?;
         let wait = move || self.wiper.iter().for_each(wipe::wait_for_end);
         tokio::task::spawn_blocking(wait).await.map_err(lost)
     }
@@ -215,6 +250,7 @@ impl Threads {
 impl Drop for EmbeddedStore {
     fn drop(&mut self) {
         self.inner.queue.close();
+        self.sweep.end.tell();
         self.inner.wiping.end();
         let threads = std::mem::take(&mut *self.threads.lock());
         if self.inner.failure.is_set() {
@@ -223,7 +259,7 @@ impl Drop for EmbeddedStore {
         threads.writers.into_iter().for_each(|thread| drop(thread.join()));
         // The task that answers may be waiting for this very thread. What it still has to tell is in the change log.
         self.inner.overlay.end();
-        threads.follower.into_iter().for_each(|thread| drop(thread.join()));
+        threads.follower.into_iter().chain(threads.sweeper).for_each(|thread| drop(thread.join()));
         threads.wiper.iter().for_each(wipe::wait_for_end);
     }
 }

@@ -4,8 +4,8 @@
 //! chat is hot, else from disk on a bounded set of blocking threads. Reading order: [`record`] and [`changes`] (what is
 //! stored), `head` (what a chat comes to), `life`, `layout`, `journal` and `migrate` (how it is opened), `cell` and `cells`, `users`
 //! (what is in memory), `queue`, `sequencer`, `committer`, `answer` (how it is written), `overlay` and `follower` (how
-//! inboxes are written, later), `wipe` and `scrub` (how what was taken back leaves the disk), `reader` and `feed` (how it is read), [`check()`] (how it is verified),
-//! `vitals` (how it does).
+//! inboxes are written, later), `wipe` and `scrub` (how what was taken back leaves the disk), `reader` and `feed` (how it is read),
+//! `floors`, `retained` and `sweep` (how history expires), [`check()`] (how it is verified), `vitals` (how it does).
 
 mod answer;
 pub mod archive;
@@ -20,6 +20,7 @@ mod committer;
 mod erase;
 mod failure;
 mod feed;
+mod floors;
 mod follower;
 mod head;
 mod journal;
@@ -34,10 +35,12 @@ mod queue;
 mod reader;
 mod rebuild;
 pub mod record;
+mod retained;
 mod revisions;
 mod scrub;
 mod sequencer;
 mod space;
+mod sweep;
 mod tables;
 mod timeline;
 mod trim;
@@ -50,6 +53,7 @@ pub use codec::Wrong;
 pub use layout::OpenError;
 pub use maintenance::Maintenance;
 pub use options::Options;
+pub use sweep::Swept;
 
 use crate::{
     Appended, CatchUp, Outlet, Store, StoreError, StoreFuture,
@@ -70,6 +74,7 @@ use overlay::Overlay;
 use parking_lot::Mutex;
 use queue::{Item, Order, Outcome, Queue, Reply, Revising};
 use reader::KeyHorizon;
+use retained::Retained;
 use space::Reserve;
 use std::{
     future::Future,
@@ -79,6 +84,7 @@ use std::{
         atomic::{AtomicBool, AtomicU64, Ordering::Relaxed},
     },
 };
+use sweep::Sweep;
 use tables::Tables;
 use tokio::sync::Semaphore;
 use users::Users;
@@ -94,6 +100,7 @@ const READS_MAX: usize = 32;
 /// process, since closing the engine may try to write again.
 pub struct EmbeddedStore {
     inner: Arc<Inner>,
+    sweep: Arc<Sweep>,
     threads: Mutex<Threads>,
 }
 
@@ -114,6 +121,7 @@ struct Inner {
     reserve: Arc<Reserve>,
     failure: Failure,
     watch: Arc<ClockWatch>,
+    retained: Arc<Retained>,
     closed: AtomicBool,
     /// Of the hashes of keys in memory.
     seed: u64,
@@ -126,6 +134,17 @@ impl EmbeddedStore {
     /// Trusts the clock as it stands now, after a jump forward that held all expiry.
     pub fn confirm_clock(&self) -> bool {
         self.inner.watch.confirm()
+    }
+
+    /// Frees the disk of all messages that have expired, now rather than within the hour.
+    ///
+    /// # Errors
+    /// [`StoreError::Unavailable`], [`StoreError::Damaged`].
+    pub async fn sweep(&self) -> Result<Swept, StoreError> {
+        self.inner.check_open()?;
+        let sweep = self.sweep.clone();
+        let pass = tokio::task::spawn_blocking(move || sweep.pass()).await;
+        pass.unwrap_or_else(|error| Err(StoreError::Unavailable(format!("the sweep did not end: {error}"))))
     }
 
     async fn append_draft(&self, draft: Draft) -> Result<Appended, StoreError> {
@@ -144,7 +163,10 @@ impl EmbeddedStore {
             Outcome::Done(appended) => Ok(appended),
             Outcome::Compare(seq, draft) => {
                 let chat = draft.chat.clone();
-                let message = inner.read(move |tables| reader::message(tables, &chat, seq)).await?;
+                let read = move |tables: &Tables| reader::message_if_kept(&tables.view(), &chat, seq);
+                // Its row went this very moment, so the key is forgotten: a repeat of this send stores.
+                let busy = StoreError::Busy { retry_after: queue::RETRY_AFTER };
+                let message = inner.read(read).await?.ok_or(busy)?;
                 if is_repeat(&message, &draft) {
                     Ok(Appended { message: Arc::new(message), replayed: true })
                 } else {
@@ -167,17 +189,23 @@ impl EmbeddedStore {
         inner.check_open()?;
         inner.check_overlay()?;
         let permit = inner.queue.admit_revise(&revise)?;
+        inner.look().await?;
         let cell = inner.cell(&revise.chat, false).await?;
         // It goes with the order, and stays taken until the revision shows, whatever becomes of this future.
         let turn = cell.turn_to_revise().await;
         let (chat, seq) = (revise.chat.clone(), revise.seq);
-        if !cell.has(seq) {
+        // Asked with the turn: no row goes of a chat whose turn is taken.
+        let limits = inner.retained.limits();
+        if !cell.has(seq, limits) {
             return Err(StoreError::NoSuchMessage);
         }
         let stands = match cell.message(seq) {
             Some(message) => message,
             None => Arc::new(inner.read(move |tables| reader::message(tables, &chat, seq)).await?),
         };
+        if stands.ts < limits.cut {
+            return Err(StoreError::NoSuchMessage);
+        }
         let (reply, answer) = Reply::new(permit);
         let forget = if let (Change::Erase { .. }, Some(key)) = (&revise.change, &stands.key) {
             Some(KeyHash::of(inner.seed, stands.sender, key))
@@ -198,10 +226,17 @@ impl EmbeddedStore {
     async fn read_page(&self, query: PageQuery) -> Result<Page, StoreError> {
         let inner = &self.inner;
         inner.check_open()?;
+        inner.look().await?;
         let cell = inner.cell(&query.chat, false).await?;
-        match cell.page(&query) {
+        match cell.page(&query, inner.retained.limits()) {
             InMemory::Page(page) => Ok(page),
-            InMemory::OnDisk { last } => inner.read(move |tables| reader::page(tables, &query, last)).await,
+            InMemory::OnDisk { head } => {
+                let retained = inner.retained.clone();
+                let read = move |tables: &Tables| reader::page(tables, &retained, &query, &head);
+                let (page, begin) = inner.read(read).await?;
+                cell.begins(begin);
+                Ok(page)
+            }
         }
     }
 }
@@ -222,7 +257,8 @@ impl Inner {
     async fn cell(&self, chat: &Chat, want_keys: bool) -> Result<Arc<ChatCell>, StoreError> {
         let load = async {
             let (seed, horizon, chat) = (self.seed, self.horizon(), chat.clone());
-            self.read(move |tables| reader::load(tables, seed, &chat, horizon, want_keys))
+            let retained = self.retained.clone();
+            self.read(move |tables| reader::load(tables, &retained, seed, &chat, horizon, want_keys))
                 .await
                 .map(ChatCell::new)
         };
@@ -242,7 +278,27 @@ impl Inner {
     }
 
     fn horizon(&self) -> KeyHorizon {
-        KeyHorizon { now: self.watch.read().wall, held: self.watch.is_held() }
+        let now = self.watch.read().wall.max(self.retained.reach().reached);
+        KeyHorizon { now, held: self.watch.is_held() }
+    }
+
+    /// Lets expire what has become too old, before anything is looked at.
+    async fn look(&self) -> Result<(), StoreError> {
+        if !self.retained.is_on() {
+            return Ok(());
+        }
+        let now = self.watch.read().wall;
+        if self.watch.is_held() || !self.retained.is_due(now) {
+            return Ok(());
+        }
+        let (retained, failure) = (self.retained.clone(), self.failure.clone());
+        let advance = move |tables: &Tables| {
+            retained.advance(tables, now).map_err(|error| {
+                failure.set(&format!("the time of expiry could not be written: {error}"));
+                StoreError::Unavailable("the store has failed".into())
+            })
+        };
+        self.read(advance).await
     }
 
     /// Reads from disk on a blocking thread.

@@ -1,3 +1,4 @@
+use crate::Retention;
 use std::time::Duration;
 
 /// How an embedded store is to run. The defaults suit a small server.
@@ -15,6 +16,8 @@ pub struct Options {
     pub inbox_cache_bytes: u64,
     /// Bytes of memory for blocks read from disk.
     pub block_cache_bytes: u64,
+    /// How long history is kept.
+    pub retention: Retention,
     /// Bytes of rows in memory at which a table is written out; up to five times as many are held while the disk lags.
     pub memtable_max_bytes: u64,
     /// Most files of the engine that are kept open to be read again; it opens more for a while where it rewrites them.
@@ -34,6 +37,7 @@ impl Default for Options {
             chat_cache_bytes: 256 << 20,
             inbox_cache_bytes: 64 << 20,
             block_cache_bytes: 64 << 20,
+            retention: Retention::default(),
             memtable_max_bytes: 32 << 20,
             open_files_max: 512,
             wipe_after: chinwag_model::limits::WIPE_AFTER,

@@ -2,10 +2,13 @@
 
 use super::{
     blocks,
-    cell::{Keys, Loaded, expired, is_whole, keys_of},
+    cell::{Keys, expired, keys_of},
     codec::Wrong,
+    floors::{self, Begin},
     head::{Head, Standing, decode_head, decode_standing, inbox_prefix},
-    record, revisions,
+    record,
+    retained::Retained,
+    revisions::{self, Gone},
     tables::{Kept, Tables, View, engine},
 };
 use crate::StoreError;
@@ -28,15 +31,47 @@ impl KeyHorizon {
     }
 }
 
+/// What was read of a chat when it became hot.
+pub(super) struct Loaded {
+    /// Its newest messages, the oldest first, up to the last.
+    pub(super) tail: VecDeque<Arc<Message>>,
+    /// The keys of the last 24 hours, where the tail reaches that far back or was read for them.
+    pub(super) keys: Option<Keys>,
+    /// Its last message, which may have expired, and where its users' markers stand.
+    pub(super) head: Head,
+    /// Where it begins.
+    pub(super) begin: Begin,
+    /// The unread messages that are unsent.
+    pub(super) gone: Gone,
+    /// Since when either user blocks the other.
+    pub(super) blocked: [Option<Ts>; 2],
+}
+
+impl Default for Loaded {
+    /// Of a chat that never had a message.
+    fn default() -> Self {
+        Self {
+            tail: VecDeque::new(),
+            keys: None,
+            head: Head::EMPTY,
+            begin: Begin::START,
+            blocked: [None; 2],
+            gone: Gone::default(),
+        }
+    }
+}
+
 /// Reads a chat that became hot: its tail, and its keys where they are all there; `want_keys` reads on for them.
 pub(super) fn load(
     tables: &Tables,
+    retained: &Retained,
     seed: u64,
     chat: &Chat,
     horizon: KeyHorizon,
     want_keys: bool,
 ) -> Result<Loaded, StoreError> {
-    let mut newest_first = backwards(tables, chat, Seq(u64::MAX));
+    let view = tables.view();
+    let mut newest_first = backwards(&view, chat, Seq(u64::MAX));
     let mut tail = VecDeque::new();
     let mut bytes = 0;
     let mut older = None;
@@ -49,22 +84,24 @@ pub(super) fn load(
         }
         tail.push_front(message);
     }
-    let reaches = is_whole(&tail) || older.as_ref().is_some_and(|message| horizon.is_past(message.ts));
+    let reaches = older.is_none() || older.as_ref().is_some_and(|message| horizon.is_past(message.ts));
     let mut keys = (reaches || want_keys).then(|| keys_of(seed, tail.iter()));
     if let (Some(keys), false, Some(older)) = (&mut keys, reaches, older) {
         let rest = std::iter::once(Ok(older)).chain(newest_first.map(|message| message.map(Arc::new)));
         read_keys(seed, horizon, rest, keys)?;
     }
-    // A chat without a message has no markers.
-    let standing = if tail.is_empty() { Standing::START } else { standing(tables, chat)? };
-    let gone = revisions::gone(tables, chat, &standing)?;
     let blocked = blocks::of_chat(tables, chat)?.map(|hold| hold.map(|hold| hold.since));
-    Ok(Loaded { tail, keys, standing, gone, blocked })
+    let Some(head) = head_with(&view, chat, tail.back().map(|last| &**last))? else {
+        return Ok(Loaded { keys, blocked, ..Loaded::default() });
+    };
+    let gone = revisions::gone(&view, chat, &head.standing)?;
+    let begin = floors::begin_of(&view, retained, chat, &head)?;
+    Ok(Loaded { tail, keys, head, begin, blocked, gone })
 }
 
 /// Reads where a chat's markers stand.
-pub(super) fn standing(tables: &Tables, chat: &Chat) -> Result<Standing, StoreError> {
-    standing_of(chat, tables.markers.get(chat.as_str().as_bytes()))
+pub(super) fn standing(view: &View, chat: &Chat) -> Result<Standing, StoreError> {
+    standing_of(chat, view.get(Kept::Markers, chat.as_str().as_bytes()))
 }
 
 /// Reads where a chat's markers stand, of its row.
@@ -80,11 +117,22 @@ pub(super) fn standing_of(
     }
 }
 
-/// Reads a chat's head: its last message and its markers. The chat has a message.
-pub(super) fn head(tables: &Tables, chat: &Chat) -> Result<Head, StoreError> {
-    let last = backwards(tables, chat, Seq(u64::MAX)).next();
-    let last = last.unwrap_or_else(|| Err(damaged(chat, "it changed, and has no message", None)))?;
-    Ok(Head::of(&last, standing(tables, chat)?))
+/// Reads a chat's head: its last message and its markers. `None` of a chat that never had a message.
+pub(super) fn head(view: &View, chat: &Chat) -> Result<Option<Head>, StoreError> {
+    let last = backwards(view, chat, Seq(u64::MAX)).next().transpose()?;
+    head_with(view, chat, last.as_ref())
+}
+
+/// The same, where the last message was read, if the chat has any now.
+fn head_with(view: &View, chat: &Chat, last: Option<&Message>) -> Result<Option<Head>, StoreError> {
+    // A chat that never had a message has no markers.
+    Ok(match last {
+        Some(last) => Some(Head::of(last, standing(view, chat)?)),
+        None => match floors::of(view, chat)? {
+            Some(floor) => Some(floor.head(standing(view, chat)?)),
+            None => None,
+        },
+    })
 }
 
 /// Reads all chats of a user as the inbox rows show them.
@@ -109,7 +157,7 @@ pub(super) fn load_keys(
     read_keys(
         seed,
         horizon,
-        backwards(tables, chat, Seq(u64::MAX)).map(|message| message.map(Arc::new)),
+        backwards(&tables.view(), chat, Seq(u64::MAX)).map(|message| message.map(Arc::new)),
         &mut keys,
     )?;
     Ok(keys)
@@ -136,13 +184,13 @@ fn read_keys(
 
 /// A chat's messages up to one, the newest first, without gaps.
 pub(super) fn backwards(
-    tables: &Tables,
+    view: &View,
     chat: &Chat,
     last: Seq,
 ) -> impl Iterator<Item = Result<Message, StoreError>> {
     let mut expected = None;
     let (first, last) = (record::key(chat, Seq(1)), record::key(chat, last));
-    tables.messages.range(first..=last).rev().map(move |row| {
+    view.messages_in(first..=last).rev().map(move |row| {
         let message = read(chat, row)?;
         if expected.is_some_and(|seq| seq != message.seq) {
             return Err(damaged(chat, "a message is missing", expected));
@@ -152,10 +200,17 @@ pub(super) fn backwards(
     })
 }
 
-/// Reads a page of a chat whose durable messages are `1..=last`.
-pub(super) fn page(tables: &Tables, query: &PageQuery, last: Seq) -> Result<Page, StoreError> {
-    let (chat, first) = (&query.chat, Seq(1));
-    let Some(begin) = query.begin(first, last) else { return Ok(Page::default()) };
+/// Reads a page of a chat with this head on disk; and where the chat begins.
+pub(super) fn page(
+    tables: &Tables,
+    retained: &Retained,
+    query: &PageQuery,
+    head: &Head,
+) -> Result<(Page, Begin), StoreError> {
+    let view = tables.view();
+    let begins = floors::begin_of(&view, retained, &query.chat, head)?;
+    let (chat, first, last) = (&query.chat, begins.first, head.last);
+    let Some(begin) = query.begin(first, last) else { return Ok((Page::default(), begins)) };
     let mut expected = begin;
     let forward = query.direction == Direction::Forward;
     let checked = move |row| {
@@ -167,20 +222,39 @@ pub(super) fn page(tables: &Tables, query: &PageQuery, last: Seq) -> Result<Page
         Ok(Arc::new(message))
     };
     let page = if forward {
-        let rows = tables.messages.range(record::key(chat, begin)..=record::key(chat, last));
+        let rows = view.messages_in(record::key(chat, begin)..=record::key(chat, last));
         Page::fill(query, first, last, rows.map(checked))
     } else {
-        let rows = tables.messages.range(record::key(chat, first)..=record::key(chat, begin));
+        let rows = view.messages_in(record::key(chat, first)..=record::key(chat, begin));
         Page::fill(query, first, last, rows.rev().map(checked))
     }?;
     // What is durable is there: a page that begins within the chat holds a message.
-    if page.messages.is_empty() { Err(damaged(chat, "a message is missing", Some(begin))) } else { Ok(page) }
+    if page.messages.is_empty() {
+        return Err(damaged(chat, "a message is missing", Some(begin)));
+    }
+    Ok((page, begins))
 }
 
 /// Reads one message.
 pub(super) fn message(tables: &Tables, chat: &Chat, seq: Seq) -> Result<Message, StoreError> {
     let key = record::key(chat, seq);
     message_at(chat, seq, &key, tables.messages.get(&key))
+}
+
+/// Reads one message; `None` where its row is gone, since it has expired.
+pub(super) fn message_if_kept(view: &View, chat: &Chat, seq: Seq) -> Result<Option<Message>, StoreError> {
+    match floors::of(view, chat)? {
+        Some(floor) if seq < floor.freed => Ok(None),
+        _ => message_of(view, chat, seq).map(Some),
+    }
+}
+
+/// How many messages of a user stand up to a message. Of one that is gone it may be more: those up to where the chat begins.
+pub(super) fn sent_upto(view: &View, chat: &Chat, seq: Seq, by: Side) -> Result<u64, StoreError> {
+    match floors::of(view, chat)? {
+        Some(floor) if seq < floor.freed => Ok(floor.begin.sent_before(by)),
+        _ => Ok(message_of(view, chat, seq)?.sent_by(by)),
+    }
 }
 
 /// Reads one message as it is in a view.
@@ -204,7 +278,8 @@ fn message_at(
     }
 }
 
-fn read(chat: &Chat, row: fjall::Guard) -> Result<Message, StoreError> {
+/// Reads a row of a chat's messages.
+pub(super) fn read(chat: &Chat, row: fjall::Guard) -> Result<Message, StoreError> {
     let (key, value) = row.into_inner().map_err(|error| engine(&error))?;
     record::decode(Some(chat), &key, &value).map_err(|wrong| {
         let seq = record::split_key(&key).ok().map(|(_, seq)| seq);

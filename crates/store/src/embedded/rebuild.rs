@@ -1,10 +1,11 @@
 //! The inbox rows, and which messages were revised, derived anew from messages and markers, where rows were put into the tables that no writer wrote.
 
 use super::{
+    floors::{self, EXPIRY_KEY},
     follower::{BATCH_ROWS, write_heads},
     head::{Head, encode_standing},
     reader, record, revisions,
-    tables::Tables,
+    tables::{Kept, Tables, View},
 };
 use bytes::BytesMut;
 use chinwag_model::{Chat, Message, Seq, Side, Ts};
@@ -16,6 +17,8 @@ pub(super) fn inbox(tables: &Tables) -> Result<(), String> {
     let mut heads: Vec<(Chat, Head)> = Vec::new();
     let mut last: Option<Message> = None;
     let mut revised = Revised::default();
+    let view = tables.view();
+    let (mut freed, mut gone) = (Seq(1), Vec::new());
     for row in tables.messages.iter() {
         let (key, value) = row.into_inner().map_err(engine)?;
         let before = last.as_ref().map(|last| &last.chat);
@@ -23,6 +26,17 @@ pub(super) fn inbox(tables: &Tables) -> Result<(), String> {
         let name = record::split_key(&key).map_err(of_row)?.0;
         let known = before.filter(|chat| chat.as_str() == name);
         let message = record::decode(known, &key, &value).map_err(of_row)?;
+        if known.is_none() {
+            let floor = floors::of(&view, &message.chat).map_err(|error| error.to_string())?;
+            freed = floor.map_or(Seq(1), |floor| floor.freed);
+        }
+        if message.seq < freed {
+            gone.push(key);
+            if gone.len() >= BATCH_ROWS {
+                forget(tables, &tables.messages, &mut gone).map_err(engine)?;
+            }
+            continue;
+        }
         let ended = last.replace(message);
         if let Some(ended) = ended
             && last.as_ref().is_some_and(|last| last.chat != ended.chat)
@@ -40,6 +54,18 @@ pub(super) fn inbox(tables: &Tables) -> Result<(), String> {
     if let Some(ended) = &last {
         heads.push(revised.end_chat(tables, ended)?);
     }
+    forget(tables, &tables.messages, &mut gone).map_err(engine)?;
+    let view = tables.view();
+    for row in view.rows(Kept::Floors) {
+        let (key, value) = row.into_inner().map_err(engine)?;
+        if *key != *EXPIRY_KEY {
+            heads.extend(head_without_messages(&view, &key, &value)?);
+        }
+        if 2 * heads.len() >= BATCH_ROWS {
+            write(tables, &heads).map_err(engine)?;
+            heads.clear();
+        }
+    }
     write(tables, &heads).map_err(engine)?;
     write_heads(tables, &[], Some(tables.last_ts()?)).map_err(engine)
 }
@@ -48,16 +74,34 @@ pub(super) fn inbox(tables: &Tables) -> Result<(), String> {
 pub(super) fn empty(tables: &Tables, table: &fjall::Keyspace) -> fjall::Result<()> {
     loop {
         let keys = table.iter().take(BATCH_ROWS).map(fjall::Guard::key);
-        let keys: Vec<_> = keys.collect::<fjall::Result<_>>()?;
+        let mut keys: Vec<_> = keys.collect::<fjall::Result<_>>()?;
         if keys.is_empty() {
             return Ok(());
         }
-        let mut batch = tables.loose_batch(keys.len());
-        for key in keys {
-            batch.remove(table, key);
-        }
-        Tables::commit(batch)?;
+        forget(tables, table, &mut keys)?;
     }
+}
+
+/// Removes rows of a table.
+fn forget(tables: &Tables, table: &fjall::Keyspace, keys: &mut Vec<fjall::UserKey>) -> fjall::Result<()> {
+    let mut batch = tables.loose_batch(keys.len());
+    for key in keys.drain(..) {
+        batch.remove(table, key);
+    }
+    Tables::commit(batch)
+}
+
+/// The head of a chat whose every message has expired, by the row of where it begins; `None` where it has messages.
+fn head_without_messages(view: &View, key: &[u8], value: &[u8]) -> Result<Option<(Chat, Head)>, String> {
+    let wrong = |wrong| format!("where chats begin: {}: {wrong}", key.escape_ascii());
+    let floor = floors::decode(key, value).map_err(wrong)?;
+    let chat = floors::chat_of(key).map_err(wrong)?;
+    let read = |error: crate::StoreError| error.to_string();
+    if reader::backwards(view, &chat, Seq(u64::MAX)).next().transpose().map_err(read)?.is_some() {
+        return Ok(None);
+    }
+    let standing = reader::standing(view, &chat).map_err(read)?;
+    Ok(Some((chat, floor.head(standing))))
 }
 
 /// What was revised in the chat at hand.
@@ -85,7 +129,7 @@ impl Revised {
     /// Writes what was gathered of a chat whose every message was seen; gives the chat's head.
     fn end_chat(&mut self, tables: &Tables, last: &Message) -> Result<(Chat, Head), String> {
         let chat = &last.chat;
-        let mut standing = reader::standing(tables, chat).map_err(|error| error.to_string())?;
+        let mut standing = reader::standing(&tables.view(), chat).map_err(|error| error.to_string())?;
         let Self { unsent, latest, messages } = std::mem::take(self);
         let mut gone = [0; 2];
         for (seq, reader) in unsent {

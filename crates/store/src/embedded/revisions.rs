@@ -10,7 +10,8 @@
 
 use super::{
     codec::{Reader, Wrong, checked, put_checksum},
-    head::Standing,
+    floors::Begin,
+    head::{Head, Standing},
     record::RowPlace,
     tables::{Tables, View, engine},
 };
@@ -77,9 +78,9 @@ fn decode<'a>(key: &[u8], value: &'a [u8]) -> Result<(u64, Reader<'a>), Wrong> {
 }
 
 /// The messages of a chat whose last revision is later than `since`, at most `most`, in order of that.
-pub(super) fn since(tables: &Tables, chat: &Chat, since: Ts, most: usize) -> Result<Vec<Seq>, StoreError> {
+pub(super) fn since(view: &View, chat: &Chat, since: Ts, most: usize) -> Result<Vec<Seq>, StoreError> {
     let range = key(chat, BY_TIME, since.0 + 1)..=key(chat, BY_TIME, u64::MAX);
-    let rows = tables.revised.range(range).take(most).map(|row| {
+    let rows = view.revised_in(range).take(most).map(|row| {
         let (key, value) = row.into_inner().map_err(|error| engine(&error))?;
         let seq = decode(&key, &value).and_then(|(_, mut row)| row.u64()).map_err(|wrong| of(chat, wrong))?;
         Ok(Seq(seq))
@@ -88,14 +89,18 @@ pub(super) fn since(tables: &Tables, chat: &Chat, since: Ts, most: usize) -> Res
 }
 
 /// What a chat's counts of unsent messages count.
-pub(super) fn gone(tables: &Tables, chat: &Chat, standing: &Standing) -> Result<Gone, StoreError> {
+pub(super) fn gone(view: &View, chat: &Chat, standing: &Standing) -> Result<Gone, StoreError> {
+    gone_after(view, chat, standing, standing.markers.map(|markers| markers.read.seq))
+}
+
+/// The same, of those above other places.
+fn gone_after(view: &View, chat: &Chat, standing: &Standing, read: [Seq; 2]) -> Result<Gone, StoreError> {
     let mut gone = Gone::default();
     if standing.peers_gone == [0; 2] {
         return Ok(gone);
     }
-    let read = standing.markers.map(|markers| markers.read.seq);
     let from = read[0].min(read[1]);
-    for row in tables.revised.range(key(chat, UNSENT, from.0 + 1)..=key(chat, UNSENT, u64::MAX)) {
+    for row in view.revised_in(key(chat, UNSENT, from.0 + 1)..=key(chat, UNSENT, u64::MAX)) {
         let (key, value) = row.into_inner().map_err(|error| engine(&error))?;
         let (seq, side) = decode(&key, &value)
             .and_then(|(seq, mut row)| Ok((Seq(seq), row.u8()?)))
@@ -106,6 +111,31 @@ pub(super) fn gone(tables: &Tables, chat: &Chat, standing: &Standing) -> Result<
         }
     }
     Ok(gone)
+}
+
+/// How many messages of a user's peer are unread and have not expired, in a chat that begins there.
+pub(super) fn unread(
+    view: &View,
+    chat: &Chat,
+    side: Side,
+    head: &Head,
+    begin: &Begin,
+) -> Result<u64, StoreError> {
+    let (peer, standing) = (side.other(), &head.standing);
+    if standing.markers[side.index()].read.seq.0 + 1 >= begin.first.0 {
+        return Ok(head.unread(side));
+    }
+    // What the count of unsent ones counts has expired in part.
+    let below = Seq(begin.first.0 - 1);
+    let gone = gone_after(view, chat, standing, [below, below])?[side.index()].len() as u64;
+    Ok(head.sent_by(peer).saturating_sub(begin.sent_before(peer)).saturating_sub(gone))
+}
+
+/// The keys of the rows of a message.
+pub(super) fn keys_of(message: &Message) -> impl Iterator<Item = Vec<u8>> {
+    let by_time = message.revision.as_ref().map(|revision| key(&message.chat, BY_TIME, revision.ts.0));
+    let unsent = message.is_unsent().then(|| key(&message.chat, UNSENT, message.seq.0));
+    by_time.into_iter().chain(unsent)
 }
 
 /// The messages of a user in a chat that are unsent; none of a note to self, where nothing is unread.

@@ -13,6 +13,7 @@ use super::{
     head::encode_standing,
     queue::{Forgetting, Item, Order, Outcome, Queue, Reply, Revising},
     record::{self, RowPlace},
+    retained::Retained,
     revisions,
     space::Reserve,
     tables::Tables,
@@ -44,6 +45,7 @@ pub(super) struct Sequencer {
     pub(super) cells: Arc<Cells>,
     pub(super) tables: Tables,
     pub(super) timeline: Timeline,
+    pub(super) retained: Arc<Retained>,
     pub(super) reserve: Arc<Reserve>,
     pub(super) failure: Failure,
     pub(super) committing: Arc<Committing>,
@@ -121,7 +123,8 @@ impl Sequencer {
         room: &Result<(), StoreError>,
     ) {
         if let Some(hash) = hash {
-            match cell.known(hash, self.timeline.peek(), self.timeline.is_held()) {
+            let now = self.timeline.peek().max(self.retained.reach().reached);
+            match cell.known(hash, now, self.timeline.is_held()) {
                 Known::No => {}
                 Known::OnDisk(seq) => return reply.give(Ok(Outcome::Compare(seq, draft))),
                 Known::Here(message) if is_repeat(&message, &draft) => {
@@ -397,12 +400,14 @@ mod tests {
         queue.push(Item { order, cell, reply });
 
         let clock = Arc::new(ManualClock::at(START));
+        let retained = Retained::of(&tables.view()).expect("read");
         let sequencer = Sequencer {
             queue: queue.clone(),
             cells: Arc::new(Cells::new(0)),
             blocks: Arc::new(Blocks::of(&tables).expect("read")),
             tables,
             timeline: Timeline::new(Arc::new(ClockWatch::new(clock)), START),
+            retained: Arc::new(retained),
             reserve: Arc::new(Reserve::new(dir.path().to_owned(), 0)),
             failure: failure.clone(),
             committing,

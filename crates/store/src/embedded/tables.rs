@@ -8,7 +8,7 @@ use fjall::{
     UserValue,
     config::{CompressionPolicy, FilterPolicy},
 };
-use std::{path::Path, sync::Arc};
+use std::{ops::RangeBounds, path::Path, sync::Arc};
 
 /// Bytes of journals on disk at which the tables that hold on to the oldest are written out.
 const JOURNALS_MAX_BYTES: u64 = 256 << 20;
@@ -29,6 +29,8 @@ pub(super) struct Tables {
     pub(super) revised: Keyspace,
     /// A row a block: see [`super::blocks`].
     pub(super) blocks: Keyspace,
+    /// Where chats begin whose oldest messages have expired: see [`super::floors`].
+    pub(super) floors: Keyspace,
     /// What the store does to itself: see [`super::wipe`].
     pub(super) upkeep: Keyspace,
 }
@@ -44,11 +46,14 @@ pub(super) enum Kept {
     Changes,
     /// See [`super::blocks`].
     Blocks,
+    /// See [`super::floors`].
+    Floors,
 }
 
 impl Kept {
     /// All of them. A backup names a table by its place here, so none ever moves.
-    pub(super) const ALL: [Self; 4] = [Self::Messages, Self::Markers, Self::Changes, Self::Blocks];
+    pub(super) const ALL: [Self; 5] =
+        [Self::Messages, Self::Markers, Self::Changes, Self::Blocks, Self::Floors];
 
     /// The byte that stands for it.
     pub(super) fn byte(self) -> u8 {
@@ -57,6 +62,7 @@ impl Kept {
             Self::Markers => 1,
             Self::Changes => 2,
             Self::Blocks => 3,
+            Self::Floors => 4,
         }
     }
 
@@ -103,6 +109,16 @@ impl View {
         self.snapshot.prefix(&self.tables.messages, [chat.as_str().as_bytes(), &[0]].concat())
     }
 
+    /// The rows of messages from a key on, up to another.
+    pub(super) fn messages_in(&self, range: impl RangeBounds<Vec<u8>>) -> Iter {
+        self.snapshot.range(&self.tables.messages, range)
+    }
+
+    /// The rows of the revisions with these keys.
+    pub(super) fn revised_in(&self, range: impl RangeBounds<Vec<u8>>) -> Iter {
+        self.snapshot.range(&self.tables.revised, range)
+    }
+
     /// The inbox rows whose keys begin like that.
     pub(super) fn inbox_of(&self, prefix: &[u8]) -> Iter {
         self.snapshot.prefix(&self.tables.inbox, prefix)
@@ -146,6 +162,7 @@ impl Tables {
             Kept::Messages => &self.messages,
             Kept::Markers => &self.markers,
             Kept::Changes => &self.changes,
+            Kept::Floors => &self.floors,
             Kept::Blocks => &self.blocks,
         }
     }
@@ -175,7 +192,20 @@ impl Tables {
             // With filters: every chat that becomes hot asks for two, and few have any.
             let blocks = db.keyspace("blocks", table)?;
             let upkeep = db.keyspace("upkeep", || table().filter_policy(FilterPolicy::disabled()))?;
-            Ok(Self { db, dir: dir.into(), messages, changes, markers, inbox, revised, blocks, upkeep })
+            // With filters too: few chats have a row here.
+            let floors = db.keyspace("floors", table)?;
+            Ok(Self {
+                db,
+                dir: dir.into(),
+                messages,
+                changes,
+                markers,
+                inbox,
+                revised,
+                blocks,
+                floors,
+                upkeep,
+            })
         };
         open().map_err(|error: fjall::Error| match error {
             fjall::Error::Io(source) => OpenError::Io { path: dir.to_owned(), source },
@@ -189,8 +219,9 @@ impl Tables {
     }
 
     /// All of them.
-    pub(super) fn all(&self) -> [&Keyspace; 7] {
-        [&self.messages, &self.changes, &self.markers, &self.inbox, &self.revised, &self.blocks, &self.upkeep]
+    pub(super) fn all(&self) -> [&Keyspace; 8] {
+        let Self { messages, changes, markers, inbox, revised, blocks, floors, upkeep, .. } = self;
+        [messages, changes, markers, inbox, revised, blocks, floors, upkeep]
     }
 
     /// An empty batch that syncs when it is committed.

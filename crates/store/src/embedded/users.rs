@@ -3,13 +3,16 @@
 //! An inbox enters the cache empty, takes every change from then on, and is filled meanwhile from disk. Since of two
 //! heads of a chat the newer stays, it does not matter which of them comes first.
 
-use super::head::Head;
-use crate::vitals::{Asked, CacheVitals};
-use chinwag_model::{Chat, InboxQuery, Side, Ts, UserId};
+use super::{floors::Begin, head::Head};
+use crate::{
+    retention::first_kept,
+    vitals::{Asked, CacheVitals},
+};
+use chinwag_model::{Chat, InboxQuery, Seq, Side, Ts, UserId};
 use parking_lot::Mutex;
 use quick_cache::{DefaultHashBuilder, Lifecycle, OptionsBuilder, Weighter, sync::Cache};
 use std::{
-    collections::{BTreeSet, HashMap},
+    collections::{BTreeSet, HashMap, hash_map},
     convert::Infallible,
     ops::Bound::{Excluded, Unbounded},
     sync::{
@@ -27,14 +30,27 @@ const INBOX_BYTES: usize = 1_200;
 /// What a chat takes in an inbox: its head in a hash map, its name, and its place in two orders; as measured.
 const CHAT_BYTES: usize = 400;
 
+/// When a chat's unread messages are to be counted: at the next look, whatever has expired.
+const COUNT_ALWAYS: Ts = Ts(0);
+/// The same, the first time.
+const COUNT_ONCE: Ts = Ts(1);
+
 /// Chats that are put into an inbox at once.
 const FILL_CHATS: usize = 256;
 
 /// The inboxes in memory.
 pub(super) struct Users {
     cache: Cache<UserId, Entry, WeightOfEntry, DefaultHashBuilder, KeepUsed>,
+    expiry: Expiry,
     hits: AtomicU64,
     misses: AtomicU64,
+}
+
+/// Whether messages expire, and the newest of each chat that are kept; 0: all.
+#[derive(Debug, Clone, Copy, Default)]
+pub(super) struct Expiry {
+    pub(super) any: bool,
+    pub(super) keep: u64,
 }
 
 /// An inbox and what it counts for, which the cache subtracts once it goes.
@@ -66,7 +82,6 @@ impl Lifecycle<UserId, Entry> for KeepUsed {
 }
 
 /// One user's chats.
-#[derive(Default)]
 pub(super) struct Inbox {
     state: Mutex<State>,
     /// Held while it is filled, so that it is read once, however many ask.
@@ -76,15 +91,30 @@ pub(super) struct Inbox {
 /// A chat in the order of a time; without one, before all of that time.
 type Moment = (Ts, Option<Chat>);
 
+/// A chat as its inbox has it.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Shown {
+    pub(super) head: Head,
+    /// Where it begins, as far as that was asked for.
+    pub(super) begin: Begin,
+    /// Unread messages that have not expired, as of the last count; see [`Inbox::to_count`].
+    pub(super) unread: u64,
+    /// The count is right while nothing from this time on has expired. `None`: always.
+    count_at: Option<Ts>,
+}
+
 #[derive(Default)]
 struct State {
+    expiry: Expiry,
     /// Whether all the user's chats are here.
     filled: bool,
-    chats: HashMap<Chat, Head>,
+    chats: HashMap<Chat, Shown>,
     /// By the time of the last message. Only imported ones may share one.
     by_last: BTreeSet<Moment>,
     /// By the time of the last change. Only imported ones may share one.
     by_changed: BTreeSet<Moment>,
+    /// By the time at which their unread messages are to be counted anew.
+    by_count: BTreeSet<Moment>,
     unread: u64,
     /// How many chats the cache was last told.
     told_chats: usize,
@@ -92,7 +122,7 @@ struct State {
 
 impl Users {
     /// A cache of about `capacity_bytes`.
-    pub(super) fn new(capacity_bytes: u64) -> Self {
+    pub(super) fn new(capacity_bytes: u64, expiry: Expiry) -> Self {
         let capacity_bytes = capacity_bytes.max(CAPACITY_MIN_BYTES);
         let options = OptionsBuilder::new()
             .estimated_items_capacity(
@@ -104,7 +134,7 @@ impl Users {
             .build()
             .expect("both capacities are given");
         let cache = Cache::with_options(options, WeightOfEntry, DefaultHashBuilder::default(), KeepUsed);
-        Self { cache, hits: AtomicU64::new(0), misses: AtomicU64::new(0) }
+        Self { cache, expiry, hits: AtomicU64::new(0), misses: AtomicU64::new(0) }
     }
 
     /// A user's inbox, which takes every change from now on. It may have to be filled.
@@ -115,7 +145,8 @@ impl Users {
         }
         self.misses.fetch_add(1, Relaxed);
         // A second owner from the start, so that the cache keeps it.
-        let inbox = Arc::<Inbox>::default();
+        let state = Mutex::new(State { expiry: self.expiry, ..State::default() });
+        let inbox = Arc::new(Inbox { state, filling: tokio::sync::Mutex::default() });
         let make = || Ok::<_, Infallible>(Entry { inbox: inbox.clone(), weight_bytes: weight_bytes(0) });
         match self.cache.get_or_insert_with(user, make) {
             Ok(entry) => entry.inbox,
@@ -182,21 +213,57 @@ impl Inbox {
         state.chats.len() > state.told_chats + state.told_chats / 4 + 8
     }
 
-    /// What a page may show, the newest first, and one more to tell whether there is more; and the unread messages of
-    /// all chats.
-    pub(super) fn page(&self, query: &InboxQuery) -> (Vec<(Chat, Head)>, u64) {
+    /// The chats whose unread messages are to be counted anew, now that those from before `cut` have expired.
+    pub(super) fn to_count(&self, cut: Ts) -> Vec<(Chat, Head)> {
         let state = self.state.lock();
-        let before = |head: &&Head| query.before.is_none_or(|before| head.last_ts < before);
+        let before = (cut.max(Ts(COUNT_ONCE.0 + 1)), None);
+        let chats = state.by_count.range(..before).filter_map(|(_, chat)| chat.as_ref());
+        chats.map(|chat| (chat.clone(), state.chats[chat].head)).collect()
+    }
+
+    /// Takes in where chats begin, and of each the messages that are unread there. What a chat with another head now comes to is
+    /// counted the next time.
+    pub(super) fn counted(&self, chats: Vec<(Chat, Head, Begin, u64)>) {
+        let mut state = self.state.lock();
+        let state = &mut *state;
+        for (chat, head, begin, unread) in chats {
+            let Some(shown) = state.chats.get_mut(&chat) else { continue };
+            state.unread = state.unread - shown.unread + unread;
+            (shown.begin, shown.unread) = (begin, unread);
+            let count_at =
+                if shown.head == head { (unread > 0).then_some(begin.ts) } else { Some(COUNT_ALWAYS) };
+            shown.count_at(count_at, &chat, &mut state.by_count);
+        }
+    }
+
+    /// Takes in where a chat begins.
+    pub(super) fn begins(&self, chat: &Chat, begin: Begin) {
+        if let Some(shown) = self.state.lock().chats.get_mut(chat)
+            && begin.first >= shown.begin.first
+        {
+            shown.begin = begin;
+        }
+    }
+
+    /// What a page may show, the newest first, and one more to tell whether there is more; and the unread messages of
+    /// all chats. A chat whose messages are all from before `cut` is not there.
+    pub(super) fn page(&self, query: &InboxQuery, cut: Ts) -> (Vec<(Chat, Shown)>, u64) {
+        let state = self.state.lock();
+        let is_there = |shown: &&Shown| {
+            shown.head.last_ts >= cut && query.before.is_none_or(|before| shown.head.last_ts < before)
+        };
         let heads = if let Some(chat) = &query.chat {
-            let head = state.chats.get(chat).filter(before);
-            head.map(|head| (chat.clone(), *head)).into_iter().collect()
+            let shown = state.chats.get(chat).filter(is_there);
+            shown.map(|shown| (chat.clone(), *shown)).into_iter().collect()
         } else {
             let before = query.before.map_or(Unbounded, |before| Excluded((before, None)));
-            let mut heads: Vec<(Chat, Head)> = Vec::new();
-            for (_, chat) in state.by_last.range((Unbounded, before)).rev() {
+            let mut heads: Vec<(Chat, Shown)> = Vec::new();
+            for (last_ts, chat) in state.by_last.range((Unbounded, before)).rev() {
                 // A cursor is a time: those of one time are on one page.
-                let full = heads.get(query.limit - 1).map(|(_, head)| head.last_ts);
-                if full.is_some() && heads.last().map(|(_, head)| head.last_ts) != full {
+                let full = heads.get(query.limit - 1).map(|(_, shown)| shown.head.last_ts);
+                if *last_ts < cut
+                    || full.is_some() && heads.last().map(|(_, shown)| shown.head.last_ts) != full
+                {
                     break;
                 }
                 heads.extend(chat.iter().map(|chat| (chat.clone(), state.chats[chat])));
@@ -211,31 +278,62 @@ impl Inbox {
         let state = self.state.lock();
         let from = (Ts(since.0.saturating_add(1)), None);
         let chats = state.by_changed.range(from..).filter_map(|(_, chat)| chat.as_ref());
-        chats.take(most).map(|chat| (chat.clone(), state.chats[chat])).collect()
+        chats.take(most).map(|chat| (chat.clone(), state.chats[chat].head)).collect()
     }
 }
 
 impl State {
     /// Puts in a head, unless a newer one is here.
     fn put(&mut self, chat: &Chat, side: Side, head: &Head) {
-        match self.chats.get_mut(chat) {
-            Some(known) if known.changed >= head.changed => return,
-            Some(known) => {
-                self.unread -= known.unread(side);
-                self.by_changed.remove(&(known.changed, Some(chat.clone())));
-                if known.last_ts != head.last_ts {
-                    self.by_last.remove(&(known.last_ts, Some(chat.clone())));
+        let mut was_read = None;
+        let shown = match self.chats.entry(chat.clone()) {
+            hash_map::Entry::Occupied(known) if known.get().head.changed >= head.changed => return,
+            hash_map::Entry::Occupied(known) => {
+                let shown = known.into_mut();
+                let before = shown.head;
+                self.unread -= shown.unread;
+                self.by_changed.remove(&(before.changed, Some(chat.clone())));
+                if before.last_ts != head.last_ts {
+                    self.by_last.remove(&(before.last_ts, Some(chat.clone())));
                     self.by_last.insert((head.last_ts, Some(chat.clone())));
                 }
-                *known = *head;
+                was_read = (before.unread(side) == 0).then_some(before.last_ts);
+                shown.head = *head;
+                shown
             }
-            None => {
+            hash_map::Entry::Vacant(place) => {
                 self.by_last.insert((head.last_ts, Some(chat.clone())));
-                self.chats.insert(chat.clone(), *head);
+                place.insert(Shown { head: *head, begin: Begin::START, unread: 0, count_at: None })
             }
-        }
+        };
         self.by_changed.insert((head.changed, Some(chat.clone())));
-        self.unread += head.unread(side);
+        let unread = head.unread(side);
+        shown.unread = unread;
+        self.unread += unread;
+        if self.expiry.any {
+            // What is unread may have expired in part: by its number, or by its age, which one look at the chat tells until when not.
+            let read = head.standing.markers[side.index()].read.seq;
+            let by_number = shown.begin.first.max(first_kept(self.expiry.keep, head.last)) > Seq(read.0 + 1);
+            let count_at = match shown.count_at {
+                _ if unread == 0 => None,
+                _ if by_number => Some(COUNT_ALWAYS),
+                Some(known) if known != COUNT_ALWAYS => Some(known),
+                // What is unread came after that.
+                _ => Some(was_read.unwrap_or(COUNT_ONCE)),
+            };
+            shown.count_at(count_at, chat, &mut self.by_count);
+        }
+    }
+}
+
+impl Shown {
+    /// Says when the unread messages are to be counted anew.
+    fn count_at(&mut self, at: Option<Ts>, chat: &Chat, order: &mut BTreeSet<Moment>) {
+        let before = std::mem::replace(&mut self.count_at, at);
+        if before != at {
+            before.map(|before| order.remove(&(before, Some(chat.clone()))));
+            order.extend(at.map(|at| (at, Some(chat.clone()))));
+        }
     }
 }
 
@@ -247,7 +345,7 @@ fn weight_bytes(chats: usize) -> u64 {
 mod tests {
     use super::*;
     use crate::contract::{inbox, user};
-    use chinwag_model::{Message, Seq};
+    use chinwag_model::Message;
 
     fn chat(name: &str) -> Chat {
         Chat::parse(name).expect("valid").0
@@ -271,7 +369,7 @@ mod tests {
 
     #[tokio::test]
     async fn a_change_during_the_filling_is_not_lost() {
-        let users = Users::new(0);
+        let users = Users::new(0, Expiry::default());
         let inbox_of_b = users.get(&user("b"));
         assert!(!inbox_of_b.is_filled());
         let (ab, bc) = (chat("a:b"), chat("b:c"));
@@ -281,8 +379,11 @@ mod tests {
         inbox_of_b.fill(stale).await;
         assert!(users.get(&user("b")).is_filled());
         let shown = |limit| {
-            let (heads, unread) = inbox_of_b.page(&inbox("b", 0, limit, None));
-            (heads.iter().map(|(chat, head)| (chat.to_string(), head.last.0)).collect::<Vec<_>>(), unread)
+            let (heads, unread) = inbox_of_b.page(&inbox("b", 0, limit, None), Ts(0));
+            (
+                heads.iter().map(|(chat, shown)| (chat.to_string(), shown.head.last.0)).collect::<Vec<_>>(),
+                unread,
+            )
         };
         assert_eq!(shown(10), (vec![("a:b".into(), 7), ("b:c".into(), 2)], 7));
         users.put(&bc, &head(&bc, 3, 80));
@@ -294,7 +395,7 @@ mod tests {
 
     #[tokio::test]
     async fn a_used_inbox_outlives_any_crowd_and_the_cache_stays_small() {
-        let users = Users::new(0);
+        let users = Users::new(0, Expiry::default());
         let used: Vec<_> = (0..50).map(|n| users.get(&user(&format!("used{n}")))).collect();
         for n in 0..20_000 {
             let name = format!("u{n}");
@@ -314,7 +415,7 @@ mod tests {
 
     #[tokio::test]
     async fn an_inbox_that_grows_is_told_to_the_cache() {
-        let users = Users::new(0);
+        let users = Users::new(0, Expiry::default());
         let held = users.get(&user("a"));
         held.fill(Vec::new()).await;
         users.reweigh(&user("a"), &held);

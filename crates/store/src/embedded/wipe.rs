@@ -55,6 +55,8 @@ struct State {
     /// The first after the beginning of the scrub that is going on.
     next: Option<Ts>,
     scrubbing: bool,
+    /// The next scrub is not to wait for its time.
+    asked: bool,
     ended: bool,
 }
 
@@ -75,6 +77,11 @@ impl Wiping {
         let first = state.due.is_none();
         state.due.get_or_insert(ts);
         first
+    }
+
+    /// Asks for a scrub now, where much is to be freed.
+    pub(super) fn ask(&self) {
+        self.state.lock().asked = true;
     }
 
     /// Tells of each time up to which the disk was wiped; at first of 0.
@@ -102,7 +109,8 @@ impl Wiping {
     /// Begins a scrub of all up to a time, if something before `from` waits.
     fn begin(&self, upto: Ts, from: Ts) -> Option<Ts> {
         let mut state = self.state.lock();
-        let due = state.due.filter(|&due| due <= from && due <= upto)?;
+        let asked = std::mem::take(&mut state.asked).then_some(upto);
+        let due = state.due.filter(|&due| due <= from && due <= upto).or(asked)?;
         state.scrubbing = true;
         // One on its way to the disk may be missed by the scrub, and so waits for the next.
         state.next = Some(state.latest).filter(|&latest| latest > upto);

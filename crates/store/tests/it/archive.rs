@@ -211,7 +211,6 @@ async fn what_does_not_go_with_what_is_there_is_refused_by_its_field() {
         other => panic!("{field}: {other:?}"),
     };
     refuse(message("a:b", 5, 900), "seq");
-    refuse(message("a:new", 2, 900), "seq");
     refuse(message("a:b", 4, 300), "ts");
     refuse(message("a:b", 2, 201), "ts");
     refuse(Imported { text: "y".into(), ..message("a:b", 2, 200) }, "text");

@@ -1,6 +1,6 @@
 use chinwag_model::ManualClock;
 use chinwag_store::{
-    Store,
+    Retention, Store,
     contract::Backend,
     embedded::{EmbeddedStore, Options},
     memory::MemoryStore,
@@ -11,8 +11,10 @@ use std::{path::Path, sync::Arc};
 pub(crate) struct Memory;
 
 impl Backend for Memory {
-    fn open(&self, clock: Arc<ManualClock>) -> Arc<dyn Store> {
-        Arc::new(MemoryStore::new(clock))
+    fn open_keeping(&self, clock: Arc<ManualClock>, retention: Retention) -> Arc<dyn Store> {
+        let store = MemoryStore::new(clock);
+        store.retain(retention);
+        Arc::new(store)
     }
 
     fn is_durable(&self) -> bool {
@@ -51,13 +53,18 @@ impl Embedded {
     }
 
     pub(crate) fn store(&self, clock: Arc<ManualClock>) -> Arc<EmbeddedStore> {
-        Arc::new(EmbeddedStore::open(self.path(), &self.options, clock).expect("opened"))
+        self.store_keeping(clock, self.options.retention)
+    }
+
+    pub(crate) fn store_keeping(&self, clock: Arc<ManualClock>, retention: Retention) -> Arc<EmbeddedStore> {
+        let options = Options { retention, ..self.options.clone() };
+        Arc::new(EmbeddedStore::open(self.path(), &options, clock).expect("opened"))
     }
 }
 
 impl Backend for Embedded {
-    fn open(&self, clock: Arc<ManualClock>) -> Arc<dyn Store> {
-        self.store(clock)
+    fn open_keeping(&self, clock: Arc<ManualClock>, retention: Retention) -> Arc<dyn Store> {
+        self.store_keeping(clock, retention)
     }
 
     fn is_durable(&self) -> bool {

@@ -7,6 +7,7 @@ mod embedded;
 mod feed;
 mod keys;
 mod model;
+mod retention;
 mod wipe;
 
 mod memory_contract {

@@ -1,13 +1,13 @@
 //! Random sends, repeats, revisions, blocks, marks, pages, inboxes, catch-ups and restarts against the store and the model, which must answer alike.
 
-use crate::backends::{Embedded, Memory};
+use crate::backends::Embedded;
 use chinwag_model::{Chat, Data, Direction, Draft, ManualClock, MarkerKind, Ts};
 use chinwag_store::{
-    Store,
+    Retention, Store,
     contract::{
-        Backend, START, UNSEND, block, blocks, draft, edit, erase, inbox, keyed, mark, query, react, revise,
-        user,
+        START, UNSEND, block, blocks, draft, edit, erase, inbox, keyed, mark, query, react, revise, user,
     },
+    memory::MemoryStore,
 };
 use proptest::{prelude::*, test_runner::TestCaseResult};
 use std::{sync::Arc, time::Duration};
@@ -25,11 +25,16 @@ enum Step {
     CatchUp { user: usize, back: Option<usize> },
     Pass { seconds: u64 },
     SetBack { seconds: u64 },
-    Reopen,
+    Jump { seconds: u64 },
+    Sweep,
+    Reopen { keep: usize },
 }
 
 const CHATS: [(&str, [&str; 2]); 4] =
     [("a:b", ["a", "b"]), ("b:a", ["a", "b"]), ("a:c", ["a", "c"]), ("me:me", ["me", "me"])];
+
+/// Rules of how long history is kept: the hours, and the newest messages of a chat; 0 for all.
+const KEEP: [(u64, u64); 8] = [(0, 0), (24, 0), (60, 0), (0, 1), (0, 7), (0, 40), (36, 20), (100, 64)];
 
 const USERS: [&str; 5] = ["a", "b", "c", "me", "nobody"];
 
@@ -54,7 +59,9 @@ fn step() -> impl Strategy<Value = Step> {
         2 => (chat, 1..60_usize).prop_map(|(chat, count)| Step::Burst { chat, count }),
         2 => (0..60 * 60 * 30_u64).prop_map(|seconds| Step::Pass { seconds }),
         1 => (0..60 * 60 * 2_u64).prop_map(|seconds| Step::SetBack { seconds }),
-        1 => Just(Step::Reopen),
+        1 => (0..60 * 60 * 2_u64).prop_map(|seconds| Step::Jump { seconds }),
+        1 => Just(Step::Sweep),
+        1 => (0..KEEP.len()).prop_map(|keep| Step::Reopen { keep }),
     ]
 }
 
@@ -69,10 +76,19 @@ fn send(chat: usize, sender: bool, text: u8, key: Option<u8>, data: Option<u8>) 
     Draft { data, ..draft }
 }
 
-async fn compare(backend: &Embedded, steps: &[Step]) -> TestCaseResult {
+fn retention(keep: usize) -> Retention {
+    let (hours, messages) = KEEP[keep];
+    Retention {
+        max_age: (hours > 0).then(|| Duration::from_hours(hours)),
+        max_messages: (messages > 0).then_some(messages),
+    }
+}
+
+async fn compare(backend: &Embedded, keep: usize, steps: &[Step]) -> TestCaseResult {
     let clock = Arc::new(ManualClock::at(START));
-    let model = Memory.open(clock.clone());
-    let mut store: Arc<dyn Store> = backend.open(clock.clone());
+    let model = MemoryStore::new(clock.clone());
+    model.retain(retention(keep));
+    let mut store = backend.store_keeping(clock.clone(), retention(keep));
     let mut wall = START.0;
     // The times at which the store stood after each step.
     let mut times = vec![0];
@@ -158,12 +174,23 @@ async fn compare(backend: &Embedded, steps: &[Step]) -> TestCaseResult {
                 wall -= seconds * 1_000_000;
                 clock.step_to(Ts(wall));
             }
-            Step::Reopen => {
+            Step::Jump { seconds } => {
+                wall += seconds * 1_000_000;
+                clock.step_to(Ts(wall));
+            }
+            Step::Sweep => drop(store.sweep().await.expect("swept")),
+            Step::Reopen { keep } => {
                 store.close().await.expect("closed");
                 drop(store);
-                store = backend.open(clock.clone());
+                store = backend.store_keeping(clock.clone(), retention(keep));
+                // A start trusts the clock.
+                model.confirm_clock();
+                model.retain(retention(keep));
             }
         }
+        // Both see each step of the clock, as the thread that sweeps may at any time.
+        let query = query("a:b", 0, Direction::Forward, 50);
+        prop_assert_eq!(store.page(query.clone()).await, model.page(query).await);
     }
     store.close().await.expect("closed");
     drop(store);
@@ -172,21 +199,21 @@ async fn compare(backend: &Embedded, steps: &[Step]) -> TestCaseResult {
     Ok(())
 }
 
-fn run(backend: impl Fn() -> Embedded, steps: &[Step]) -> TestCaseResult {
+fn run(backend: impl Fn() -> Embedded, keep: usize, steps: &[Step]) -> TestCaseResult {
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build();
-    runtime.expect("a runtime").block_on(compare(&backend(), steps))
+    runtime.expect("a runtime").block_on(compare(&backend(), keep, steps))
 }
 
 proptest! {
     #![proptest_config(ProptestConfig { cases: 48, max_shrink_iters: 200, failure_persistence: None, ..ProptestConfig::default() })]
 
     #[test]
-    fn the_store_answers_as_the_model(steps in prop::collection::vec(step(), 1..120)) {
-        run(Embedded::new, &steps)?;
+    fn the_store_answers_as_the_model(keep in 0..KEEP.len(), steps in prop::collection::vec(step(), 1..120)) {
+        run(Embedded::new, keep, &steps)?;
     }
 
     #[test]
-    fn the_store_answers_as_the_model_without_cache(steps in prop::collection::vec(step(), 1..120)) {
-        run(Embedded::without_cache, &steps)?;
+    fn the_store_answers_as_the_model_without_cache(keep in 0..KEEP.len(), steps in prop::collection::vec(step(), 1..120)) {
+        run(Embedded::without_cache, keep, &steps)?;
     }
 }

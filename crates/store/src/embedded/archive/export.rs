@@ -4,14 +4,15 @@ use super::Piece;
 use crate::{
     StoreError,
     embedded::{
-        Maintenance, blocks,
+        Maintenance, blocks, floors,
         follower::{changed_in, derived_of},
-        head::{DERIVED_KEY, Standing, decode_head, inbox_prefix},
+        head::{DERIVED_KEY, Head, Standing, decode_head, inbox_prefix},
         reader, record,
+        retained::Retained,
         tables::{Kept, View, engine},
     },
 };
-use chinwag_model::{Chat, Message, Ts, UserId};
+use chinwag_model::{Chat, Message, Seq, Ts, UserId};
 use std::collections::BTreeSet;
 
 impl Maintenance {
@@ -46,7 +47,9 @@ fn pieces<E: From<StoreError>>(
     rows: fjall::Iter,
     take: &mut dyn FnMut(Piece) -> Result<(), E>,
 ) -> Result<(), E> {
+    let retained = Retained::of(view)?;
     let mut before: Option<Chat> = None;
+    let mut first = Seq(1);
     for row in rows {
         let (key, value) = row.into_inner().map_err(|error| engine(&error))?;
         let damaged = |wrong| {
@@ -55,14 +58,27 @@ fn pieces<E: From<StoreError>>(
         let name = record::split_key(&key).map_err(damaged)?.0;
         let known = before.as_ref().filter(|chat| chat.as_str() == name);
         let message: Message = record::decode(known, &key, &value).map_err(damaged)?;
-        if known.is_none()
-            && let Some(ended) = before.replace(message.chat.clone())
-        {
-            markers(view, ended, take)?;
+        if known.is_none() {
+            if let Some(ended) = before.replace(message.chat.clone()) {
+                markers(view, ended, take)?;
+            }
+            first = first_of(view, &retained, &message.chat)?;
+        }
+        if message.seq < first {
+            continue;
         }
         take(Piece::Message(message))?;
     }
     before.map_or(Ok(()), |ended| markers(view, ended, take))
+}
+
+/// The first message of a chat that has not expired.
+fn first_of(view: &View, retained: &Retained, chat: &Chat) -> Result<Seq, StoreError> {
+    if !retained.is_any() {
+        return Ok(Seq(1));
+    }
+    let head = reader::head(view, chat)?.unwrap_or(Head::EMPTY);
+    Ok(floors::begin_of(view, retained, chat, &head)?.first)
 }
 
 /// The blocks of all users, or of one.

@@ -7,10 +7,11 @@
 use crate::embedded::{
     OpenError, Options, blocks,
     changes::{self, Change, Kind},
+    floors::{Begin, Floor},
     follower::{self, write_heads},
-    head::{Head, encode_derived, encode_head, encode_standing},
+    head::{Head, Standing, encode_derived, encode_head, encode_standing},
     layout::Layout,
-    migrate, reader, rebuild, record,
+    migrate, reader, rebuild, record, sweep,
     tables::Tables,
     wipe,
 };
@@ -32,7 +33,8 @@ const TRIM_ROWS: usize = 16_384;
 pub struct Imported {
     /// The chat.
     pub chat: Chat,
-    /// Its position there: the next one, or one that the store has already.
+    /// Its position there: the next one, or one that the store has already. A chat that the store does not know may begin with any:
+    /// those before it have expired.
     pub seq: Seq,
     /// When it was sent; later than the message before it.
     pub ts: Ts,
@@ -55,7 +57,7 @@ pub enum Fate {
     Added,
     /// The store had it, as it stood before, and has it now as it was imported.
     Revised,
-    /// The store had it.
+    /// The store had it; perhaps it has expired here.
     There,
 }
 
@@ -108,6 +110,8 @@ struct Batch {
     messages: Vec<Message>,
     heads: HashMap<Chat, Head>,
     marked: HashMap<Chat, Head>,
+    /// Where chats begin that are new here, and whose older messages have expired.
+    floors: HashMap<Chat, Floor>,
 }
 
 fn refused(field: &'static str, why: impl Into<String>) -> ImportError {
@@ -162,6 +166,9 @@ impl Importer {
         let last = self.turn_to(&imported.chat)?.head.last;
         if imported.seq <= last {
             return self.compare(imported);
+        }
+        if last == Seq(0) && imported.seq > Seq(1) {
+            self.begin_chat(&imported.chat, imported.seq)?;
         }
         let head = &mut self.turn_to(&imported.chat)?.head;
         if imported.seq.0 != head.last.0 + 1 {
@@ -270,8 +277,17 @@ impl Importer {
     /// How many messages of a user's peer stand up to a message.
     fn peers(&mut self, chat: &Chat, side: Side, seq: Seq) -> Result<u64, ImportError> {
         self.flush()?;
-        let message = reader::message(&self.tables, chat, seq).map_err(store)?;
-        Ok(message.sent_by(side.other()))
+        reader::sent_upto(&self.tables.view(), chat, seq, side.other()).map_err(store)
+    }
+
+    /// Begins a chat whose messages before this one have expired where it comes from. Who sent those nobody knows, nor does it
+    /// matter: what is counted are the messages from here on.
+    fn begin_chat(&mut self, chat: &Chat, first: Seq) -> Result<(), ImportError> {
+        let begin = Begin { first, ts: Ts(0), first_sent: first.0 - 1 };
+        let floor = Floor { begin, freed: first, before_ts: Ts(0), written: Ts(0) };
+        self.turn_to(chat)?.head = floor.head(Standing::START);
+        self.batch.floors.insert(chat.clone(), floor);
+        Ok(())
     }
 
     /// Holds a message against the one that the store has in its place.
@@ -279,7 +295,9 @@ impl Importer {
         if self.batch.heads.contains_key(&imported.chat) {
             self.flush()?;
         }
-        let stored = reader::message(&self.tables, &imported.chat, imported.seq).map_err(store)?;
+        let stored = reader::message_if_kept(&self.tables.view(), &imported.chat, imported.seq);
+        // What has expired here does not come back.
+        let Some(stored) = stored.map_err(store)? else { return Ok(Fate::There) };
         let imported = imported.into_message(stored.nth);
         if imported == stored {
             return Ok(Fate::There);
@@ -320,7 +338,7 @@ impl Importer {
         if !std::mem::replace(&mut self.began, true) {
             self.begin()?;
         }
-        let Batch { messages, heads, marked } = std::mem::take(&mut self.batch);
+        let Batch { messages, heads, marked, floors } = std::mem::take(&mut self.batch);
         let mut rows = self.tables.batch(messages.len() + 3 * heads.len() + 1);
         let mut bytes = BytesMut::new();
         let put =
@@ -341,6 +359,9 @@ impl Importer {
             bytes.clear();
             let place = encode_standing(chat, &head.standing, &mut bytes);
             put(&mut rows, &self.tables.markers, place, &bytes);
+        }
+        for (chat, floor) in &floors {
+            sweep::put(&self.tables, chat, floor, &mut rows);
         }
         for (chat, head) in &heads {
             for &side in chat.sides() {
@@ -442,14 +463,7 @@ fn latest(messages: &[Message], marked: &HashMap<Chat, Head>) -> Option<Change> 
 
 /// A chat's head as the tables have it; one without a message has none.
 fn stored_head(tables: &Tables, chat: &Chat) -> Result<Head, ImportError> {
-    match reader::backwards(tables, chat, Seq(u64::MAX)).next() {
-        None => Ok(Head::EMPTY),
-        Some(last) => {
-            let last = last.map_err(store)?;
-            let standing = reader::standing(tables, chat).map_err(store)?;
-            Ok(Head::of(&last, standing))
-        }
-    }
+    Ok(reader::head(&tables.view(), chat).map_err(store)?.unwrap_or(Head::EMPTY))
 }
 
 /// The last change of the log.

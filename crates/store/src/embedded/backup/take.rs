@@ -7,6 +7,7 @@ use super::{BackupError, Head, Place, format::BackupWriter};
 use crate::embedded::{
     changes::{self, Change, Kind},
     codec::Wrong,
+    floors::{self, EXPIRY_KEY},
     head::decode_standing,
     layout::FORMAT,
     record,
@@ -180,7 +181,20 @@ impl<W: Write> Taking<'_, W> {
             }
             self.row(Kept::Changes, &key, &value)?;
         }
-        self.all(view, Kept::Blocks)
+        self.all(view, Kept::Blocks)?;
+        self.floors_since(view, since)
+    }
+
+    /// How far expiry has come, and where chats begin that were swept after a time. What a restore makes of it is what expired.
+    fn floors_since(&mut self, view: &View, since: Ts) -> Result<(), BackupError> {
+        for row in view.rows(Kept::Floors) {
+            let (key, value) = row.into_inner().map_err(|error| engine(&error))?;
+            let wrong = |wrong| BackupError::Store(format!("where chats begin: {wrong}"));
+            if *key == *EXPIRY_KEY || floors::decode(&key, &value).map_err(wrong)?.written > since {
+                self.row(Kept::Floors, &key, &value)?;
+            }
+        }
+        Ok(())
     }
 
     fn changed(&mut self, view: &View, change: &Change) -> Result<(), BackupError> {

@@ -7,6 +7,7 @@ use super::{
 use crate::embedded::{
     blocks, changes,
     codec::Wrong,
+    floors::{self, EXPIRY_KEY, decode_expiry},
     head::decode_standing,
     record::{self, Row},
     tables::Kept,
@@ -105,6 +106,12 @@ impl Checking {
                     self.found.markers += 1;
                 }
                 Kept::Changes => self.changes(key, value).map_err(of_row)?,
+                Kept::Floors if key == EXPIRY_KEY => {
+                    decode_expiry(value).map_err(of_row)?;
+                }
+                Kept::Floors => {
+                    floors::decode(key, value).map_err(of_row)?;
+                }
                 Kept::Blocks => drop(blocks::decode(key, value).map_err(of_row)?),
             }
         }

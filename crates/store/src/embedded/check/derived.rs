@@ -2,6 +2,7 @@
 
 use super::{
     super::{
+        floors::Floor,
         follower::{changed_in, derived_of},
         head::{DERIVED_KEY, Head, Standing, decode_head, inbox_key},
         reader, revisions,
@@ -9,7 +10,7 @@ use super::{
     },
     Check,
 };
-use chinwag_model::{Chat, Message, Side, Ts};
+use chinwag_model::{Chat, Message, Seq, Side, Ts};
 use std::collections::HashSet;
 
 /// What is gathered on the way through the messages.
@@ -24,6 +25,8 @@ pub(super) struct Derived<'a> {
     /// Of the chat at hand: unsent messages above either user's read marker, and the latest revision.
     gone: [u64; 2],
     revised: Ts,
+    /// Rows of messages below this are gone.
+    freed: Seq,
     revised_seen: u64,
 }
 
@@ -43,20 +46,17 @@ impl<'a> Derived<'a> {
             inbox_seen: 0,
             gone: [0; 2],
             revised: Ts(0),
+            freed: Seq(1),
             revised_seen: 0,
         }
     }
 
     /// Looks at a message, in the order of their keys.
-    pub(super) fn message(&mut self, check: &mut Check<'_>, first: bool, message: &Message) {
+    pub(super) fn message(&mut self, check: &mut Check<'_>, first: bool, message: &Message, freed: Seq) {
         if first {
-            let row = self.view.get(Kept::Markers, message.chat.as_str().as_bytes());
-            self.standing = reader::standing_of(&message.chat, row).unwrap_or_else(|error| {
-                check.problem(error.to_string());
-                Standing::START
-            });
+            self.freed = freed;
+            self.turn_to(check, &message.chat);
             (self.gone, self.revised) = ([0; 2], Ts(0));
-            self.markers_seen += u64::from(self.standing != Standing::START);
         }
         self.revision(check, message);
         for side in [Side::First, Side::Second] {
@@ -69,6 +69,15 @@ impl<'a> Derived<'a> {
                 ));
             }
         }
+    }
+
+    fn turn_to(&mut self, check: &mut Check<'_>, chat: &Chat) {
+        let row = self.view.get(Kept::Markers, chat.as_str().as_bytes());
+        self.standing = reader::standing_of(chat, row).unwrap_or_else(|error| {
+            check.problem(error.to_string());
+            Standing::START
+        });
+        self.markers_seen += u64::from(self.standing != Standing::START);
     }
 
     fn revision(&mut self, check: &mut Check<'_>, message: &Message) {
@@ -101,14 +110,33 @@ impl<'a> Derived<'a> {
                 ));
             }
         }
-        // A time that is later is of markers that were forgotten.
-        if self.gone != self.standing.peers_gone || self.revised > self.standing.revised {
+        if !self.revisions_are_counted() {
             check.problem(format!(
                 "chat {chat}: its revisions are not counted as they stand: {:?} unread ones are unsent, not {:?}",
                 self.gone, self.standing.peers_gone
             ));
         }
-        let head = Head::of(last, self.standing);
+        self.inbox_rows(check, chat, &Head::of(last, self.standing));
+    }
+
+    /// Looks at a chat whose every message has expired and is gone.
+    pub(super) fn without_messages(&mut self, check: &mut Check<'_>, chat: &Chat, floor: &Floor) {
+        self.turn_to(check, chat);
+        self.inbox_rows(check, chat, &floor.head(self.standing));
+    }
+
+    /// Whether the counts are right. Those of messages that are gone count no more, and stay where they were.
+    fn revisions_are_counted(&self) -> bool {
+        let Standing { markers, peers_gone, revised, .. } = &self.standing;
+        // A time that is later is of markers that were forgotten, or of messages that are gone.
+        *revised >= self.revised
+            && [0, 1].into_iter().all(|side| {
+                let whole = markers[side].read.seq.0 + 1 >= self.freed.0;
+                if whole { peers_gone[side] == self.gone[side] } else { peers_gone[side] >= self.gone[side] }
+            })
+    }
+
+    fn inbox_rows(&mut self, check: &mut Check<'_>, chat: &Chat, head: &Head) {
         for &side in chat.sides() {
             let user = chat.user(side);
             let key = inbox_key(user, chat);
@@ -121,7 +149,7 @@ impl<'a> Derived<'a> {
             match row {
                 Err(wrong) => check.problem(format!("inbox of {user}, chat {chat}: {wrong}")),
                 Ok(_) if self.behind.contains(chat) => {}
-                Ok(Some((_, _, shown))) if shown == head => {}
+                Ok(Some((_, _, shown))) if shown == *head => {}
                 Ok(_) => check.problem(format!("inbox of {user}: chat {chat} is not shown as it stands")),
             }
         }

@@ -68,13 +68,13 @@ async fn a_wrong_count_is_noticed() {
 async fn markers_that_make_no_sense_are_noticed() {
     let far = Marker { seq: Seq(9), ts: Ts(START.0 + 5) };
     let beyond = problems(|tables, chat| {
-        let mut standing = reader::standing(tables, chat).expect("read");
+        let mut standing = reader::standing(&tables.view(), chat).expect("read");
         standing.markers[0].delivered = far;
         put_standing(tables, chat, &standing);
     });
     assert!(told(&beyond.await, "markers stand at 2 and 9 of 5 messages"));
     let miscounted = problems(|tables, chat| {
-        let mut standing = reader::standing(tables, chat).expect("read");
+        let mut standing = reader::standing(&tables.view(), chat).expect("read");
         standing.peers_read[0] = 2;
         put_standing(tables, chat, &standing);
     });
@@ -90,7 +90,7 @@ async fn markers_that_make_no_sense_are_noticed() {
 #[tokio::test(flavor = "multi_thread")]
 async fn inbox_rows_that_do_not_show_the_chat_are_noticed() {
     let stale = problems(|tables, chat| {
-        let head = reader::head(tables, chat).expect("read");
+        let head = reader::head(&tables.view(), chat).expect("read").expect("a chat");
         put_head(tables, chat, Side::Second, &Head { last: Seq(4), ..head });
     });
     assert!(told(&stale.await, "inbox of b: chat a:b is not shown as it stands"));
@@ -99,7 +99,7 @@ async fn inbox_rows_that_do_not_show_the_chat_are_noticed() {
     });
     assert!(told(&missing.await, "inbox of a: chat a:b is not shown"));
     let foreign = problems(|tables, chat| {
-        let head = reader::head(tables, chat).expect("read");
+        let head = reader::head(&tables.view(), chat).expect("read").expect("a chat");
         put_head(tables, &Chat::parse("c:d").expect("a chat").0, Side::First, &head);
     });
     assert!(told(&foreign.await, "inbox: 3 rows, and chats with messages have 2"));
