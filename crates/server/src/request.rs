@@ -70,6 +70,10 @@ pub struct Request {
     pub parent: Option<Parent>,
     /// Who made it.
     pub peer: Peer,
+    /// Its own part of the trace, where it is traced.
+    pub span: Option<u64>,
+    /// That of the request that opened the WebSocket which it came by.
+    pub within: Option<u64>,
 }
 
 impl Request {
@@ -115,7 +119,7 @@ impl Ids {
         let value = values.next().filter(|_| values.next().is_none());
         let parent = value.and_then(|value| Parent::parse(value.as_bytes()));
         let id = parent.map_or_else(|| self.new_id(), |parent| parent.trace);
-        Request { id, parent, peer }
+        Request { id, parent, peer, span: None, within: None }
     }
 
     fn new_id(&self) -> RequestId {

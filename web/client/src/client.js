@@ -13,7 +13,7 @@ import { Credentials } from './token.js';
 /** @import { TokenSource } from './token.js' */
 /** @import { Retry, Surroundings } from './retry.js' */
 /** @import { SubscribeOptions } from './subscription.js' */
-/** @import { About, Inbox, InboxEntry, Marker, Message, Page, Presence } from './types.js' */
+/** @import { About, Block, Blocks, Inbox, InboxEntry, Marker, Message, Page, Presence } from './types.js' */
 
 /**
  * @typedef {object} ClientOptions
@@ -240,6 +240,34 @@ export class Client {
      */
     async presence(users, signal) {
         return (await this.#get('/api/presence', { user: users }, signal)).users;
+    }
+
+    /**
+     * Takes nothing from a user any more.
+     *
+     * @param {string} peer
+     * @returns {Promise<Block>}
+     */
+    block(peer) {
+        return this.#post('/api/block', { user: this.user, peer });
+    }
+
+    /**
+     * @param {string} peer
+     * @returns {Promise<Block>}
+     */
+    unblock(peer) {
+        return this.#post('/api/unblock', { user: this.user, peer });
+    }
+
+    /**
+     * A page of whom this user blocks, in order of their names' bytes; `cursor` is the last name of the page before.
+     *
+     * @param {{ cursor?: string, limit?: number, signal?: AbortSignal }} [options]
+     * @returns {Promise<Blocks>}
+     */
+    blocks({ cursor, limit, signal } = {}) {
+        return this.#get('/api/blocks', { user: this.user, cursor, limit }, signal);
     }
 
     /**

@@ -19,6 +19,8 @@ export { Subscription } from './subscription.js';
 /** @typedef {import('./outbox_store.js').OutboxEntry} OutboxEntry */
 /** @typedef {import('./outbox_store.js').OutboxStore} OutboxStore */
 /** @typedef {import('./types.js').About} About */
+/** @typedef {import('./types.js').Block} Block */
+/** @typedef {import('./types.js').Blocks} Blocks */
 /** @typedef {import('./types.js').Face} Face */
 /** @typedef {import('./types.js').FeedEvent} FeedEvent */
 /** @typedef {import('./types.js').Inbox} Inbox */

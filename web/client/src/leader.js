@@ -38,7 +38,7 @@ export async function* sharedEvents(feed, signal, stream) {
         signal.throwIfAborted();
         for await (const event of stream(feed, signal)) {
             if (signal.aborted) return;
-            if (event.type === 'typing') channel.postMessage(event);
+            if (event.type === 'typing' || event.type === 'block') channel.postMessage(event);
             else if (event.type !== 'presence') channel.postMessage('ask');
             yield event;
         }

@@ -65,6 +65,23 @@
  */
 
 /**
+ * Whether a user blocks a peer.
+ *
+ * @typedef {object} Block
+ * @property {string} user
+ * @property {string} peer
+ * @property {boolean} blocked
+ * @property {number} [ts] Since when.
+ */
+
+/**
+ * @typedef {object} Blocks
+ * @property {{ peer: string, ts: number }[]} blocks
+ * @property {boolean} [has_more]
+ * @property {string} [next_cursor]
+ */
+
+/**
  * What a server tells of itself to whoever asks.
  *
  * @typedef {object} About
@@ -89,12 +106,13 @@
 /** @typedef {{ type: 'read' | 'delivered', id: string, chat: string, user: string, seq: number, ts: number }} MarkerEvent */
 /** @typedef {{ type: 'typing', chat: string, user: string }} TypingEvent */
 /** @typedef {{ type: 'presence', user: string, online: boolean, last_seen?: number }} PresenceEvent */
+/** @typedef {{ type: 'block', user: string, peer: string, blocked: boolean, ts?: number }} BlockEvent */
 /** @typedef {{ type: 'ready', id: string, recovered: boolean }} ReadyEvent */
 
 /**
  * What the server tells in a feed.
  *
- * @typedef {MessageEvent | MarkerEvent | TypingEvent | PresenceEvent | ReadyEvent} FeedEvent
+ * @typedef {MessageEvent | MarkerEvent | TypingEvent | PresenceEvent | BlockEvent | ReadyEvent} FeedEvent
  */
 
 /**
@@ -107,7 +125,7 @@
  * What a subscription tells: the feed's events, `ready` with the way on which it came, and when the connection is lost.
  * After a `ready` with `recovered: false` load the inbox and what you show again: what was missed can't be told.
  *
- * @typedef {MessageEvent | MarkerEvent | TypingEvent | PresenceEvent
+ * @typedef {MessageEvent | MarkerEvent | TypingEvent | PresenceEvent | BlockEvent
  *     | (ReadyEvent & { face: Face })
  *     | { type: 'disconnected', error: import('./errors.js').ChinwagError, waitMs: number }} Update
  */

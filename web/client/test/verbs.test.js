@@ -45,6 +45,22 @@ test('send, pages in both directions, inbox, markers and revisions', async (t) =
     assert.deepEqual(peers, ['d', 'c', 'b', 'banana']);
 });
 
+test('whom a user blocks', async (t) => {
+    const { url } = await Server.start(t);
+    const apple = new Client({ url, user: 'apple' });
+    const banana = new Client({ url, user: 'banana' });
+    const block = await banana.block('apple');
+    assert.deepEqual([block.user, block.peer, block.blocked], ['banana', 'apple', true]);
+    await banana.block('cherry');
+    await assert.rejects(apple.send(CHAT, 'text'), { code: 'blocked', status: 403 });
+    const first = await banana.blocks({ limit: 1 });
+    assert.deepEqual([first.blocks, first.has_more], [[{ peer: 'apple', ts: block.ts }], true]);
+    const second = await banana.blocks({ limit: 1, cursor: first.next_cursor });
+    assert.deepEqual([second.blocks.map(({ peer }) => peer), second.has_more], [['cherry'], undefined]);
+    assert.equal((await banana.unblock('apple')).blocked, false);
+    await apple.send(CHAT, 'text');
+});
+
 test('a refusal names its field and is not tried again', async (t) => {
     const server = await Server.start(t);
     const gateway = await Gateway.open(t, server.port);

@@ -10,12 +10,17 @@ use crate::{
     lifecycle::{
         self, Descriptors, Entrance, SUPERVISOR_VARIABLE, Shutdown, Standing, Supervisor, on_signals,
     },
+    rates::{self, Quotas},
     scrape,
     service::Service,
     telemetry,
+    trace::Tracer,
 };
 use chinwag_bus::LocalBus;
-use chinwag_model::{SystemClock, limits::WATCHES_MAX_USERS};
+use chinwag_model::{
+    SystemClock,
+    limits::{TYPING_MAX_EVENTS, WATCHES_MAX_USERS},
+};
 use chinwag_store::{
     Retention,
     embedded::{self, EmbeddedStore, OpenError},
@@ -69,6 +74,7 @@ pub(super) async fn run(flags: &Flags) -> Result<(), CliError> {
     let audit = open_audit(&settings, &clock, &service)?;
     let app = App::guarded(service, door, http_options(&settings));
     app.audit_to(audit.clone());
+    let tracer = start_tracer(&settings, &app, clock)?;
     match admin::bind(&settings.data) {
         Ok(listener) => {
             drop(tokio::spawn(admin::serve(listener, maintenance, app.clone(), shutdown.clone())));
@@ -96,6 +102,9 @@ pub(super) async fn run(flags: &Flags) -> Result<(), CliError> {
     match lifecycle::run(entrance, lifecycle_options(&settings, descriptors), app, shutdown).await {
         Ok(()) => {
             audit.flush();
+            if let Some(tracer) = tracer {
+                tracer.flush().await;
+            }
             tracing::info!("ended in order");
             Ok(())
         }
@@ -114,6 +123,18 @@ fn open_audit(settings: &Settings, clock: &Arc<SystemClock>, service: &Service) 
     Audit::open(path, clock.clone(), service.metrics().clone()).map_err(|error| {
         CliError::Usage(format!("audit_log: {} can't be opened to be written to: {error}", path.display()))
     })
+}
+
+/// What traces requests, if the settings name a collector.
+fn start_tracer(settings: &Settings, app: &App, clock: Arc<SystemClock>) -> Result<Option<Tracer>, CliError> {
+    let Some(endpoint) = &settings.otlp_endpoint else { return Ok(None) };
+    if !["http://", "https://"].iter().any(|scheme| endpoint.starts_with(scheme)) {
+        let why = "must be a URL that begins with http:// or https://, such as http://127.0.0.1:4318";
+        return Err(CliError::Usage(format!("otlp_endpoint: {endpoint:?} {why}")));
+    }
+    let tracer = Tracer::start(endpoint, settings.trace_one_in, clock, app.metrics().clone());
+    app.trace_to(tracer.clone());
+    Ok(Some(tracer))
 }
 
 /// Tells metrics to whoever asks for them at this address.
@@ -244,6 +265,7 @@ fn http_options(settings: &Settings) -> http::Options {
         allowed_origins: settings.allowed_origins.clone(),
         forwarding: settings.forwarding.clone(),
         bodies_max_bytes: mib(settings.bodies_max_mib),
+        rates: rates_of(settings),
         body_timeout: Duration::from_secs(settings.body_timeout_s),
         ping_interval: Duration::from_secs(settings.ping_interval_s),
         heartbeat: Duration::from_secs(settings.heartbeat_s),
@@ -251,6 +273,23 @@ fn http_options(settings: &Settings) -> http::Options {
             .filter(|age_s| *age_s > 0 && settings.tls_cert_file.is_some())
             .map(Duration::from_secs),
         bench_routes: settings.bench_routes,
+    }
+}
+
+fn rates_of(settings: &Settings) -> rates::Options {
+    rates::Options {
+        user: Quotas {
+            sends: settings.user_sends_per_10s,
+            reads: settings.user_reads_per_10s,
+            typing: TYPING_MAX_EVENTS,
+            others: settings.user_others_per_10s,
+        },
+        key: Quotas {
+            sends: settings.key_sends_per_10s,
+            reads: settings.key_reads_per_10s,
+            typing: 0,
+            others: settings.key_others_per_10s,
+        },
     }
 }
 

@@ -1,5 +1,6 @@
 use super::{Content, Reply};
 use crate::request::RequestId;
+use data_encoding::HEXLOWER;
 use hyper::header::{
     CACHE_CONTROL, CONTENT_SECURITY_POLICY, HeaderName, HeaderValue, REFERRER_POLICY,
     STRICT_TRANSPORT_SECURITY, X_CONTENT_TYPE_OPTIONS,
@@ -40,6 +41,8 @@ const X_REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 
 /// Adds the request's id, that of a WebSocket's handshake too.
 pub(super) fn name(reply: &mut Reply, id: RequestId) {
-    let id = HeaderValue::try_from(id.to_string()).expect("hexadecimal digits");
+    let mut digits = [0; 32];
+    HEXLOWER.encode_mut(&id.0.to_be_bytes(), &mut digits);
+    let id = HeaderValue::from_bytes(&digits).expect("hexadecimal digits");
     reply.headers_mut().insert(X_REQUEST_ID, id);
 }

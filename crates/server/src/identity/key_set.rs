@@ -1,7 +1,7 @@
 //! The keys that verify tokens: from files, read once, and from a key set, which its owner changes.
 
 use super::{
-    Unidentified, fetch,
+    Unidentified,
     jwt::Parsed,
     verifier::{KeyError, Verifier},
 };
@@ -168,7 +168,7 @@ async fn read(source: &Source) -> Result<Vec<Arc<Verifier>>, SetError> {
             let read = tokio::task::spawn_blocking(move || std::fs::read(path)).await;
             read.unwrap_or_else(|error| Err(io::Error::other(error)))?
         }
-        Source::Url(url) => fetch::get(url).await.map_err(SetError::Fetch)?,
+        Source::Url(url) => crate::fetch::get(url).await.map_err(SetError::Fetch)?,
     };
     Ok(Verifier::of_key_set(&json)?.into_iter().map(Arc::new).collect())
 }

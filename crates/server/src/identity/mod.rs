@@ -1,13 +1,12 @@
 //! Who makes a request: tokens that the host application signs, its API keys, and tickets for what can't set a header.
 //!
 //! Reading order: `jwt` (one token), `verifier` (one key that verifies), `key_set` (all of them, and their rotation),
-//! `fetch` (a key set from a URL), `api_keys`, `tickets`, and here [`Door`], which every face asks.
+//! `api_keys`, `tickets`, and here [`Door`], which every face asks.
 //!
 //! **Architecture invariant:** this room knows no verb and decides nothing about what a caller may do; it takes the text of
 //! a token and the time, and no secret leaves it, neither in an error nor in a log.
 
 mod api_keys;
-mod fetch;
 mod jwt;
 mod key_set;
 mod tickets;

@@ -163,6 +163,7 @@ impl Snapshot {
         page.gauge(names::CLOCK_JUMPED, u64::from(self.vitals.expiry_held))?;
         page.gauges(names::BUILD, [([env!("CARGO_PKG_VERSION")], 1.0)])?;
         page.count(names::AUDIT_LOST, &self.metrics.audit_lost)?;
+        page.count(names::SPANS_LOST, &self.metrics.spans_lost)?;
         let Machine { resident_bytes, fds, fds_max, cpu_s, start_s } = self.machine;
         let known = |value: Option<u64>| value.map(|value| ([], as_f64(value)));
         page.gauges(names::RSS, known(resident_bytes))?;

@@ -59,6 +59,8 @@ pub struct Metrics {
     pub refused: Counter,
     /// Lines of the audit log that could not be written to it.
     pub audit_lost: Counter,
+    /// Spans that were not brought to a collector.
+    pub spans_lost: Counter,
     messages: Counter,
     changes: Counter,
     batch_bytes: Counter,
@@ -104,6 +106,7 @@ impl Default for Metrics {
             accepted: Counter::default(),
             refused: Counter::default(),
             audit_lost: Counter::default(),
+            spans_lost: Counter::default(),
             messages: Counter::default(),
             changes: Counter::default(),
             batch_bytes: Counter::default(),

@@ -100,6 +100,7 @@ metrics! {
     CLOCK_JUMPED: Gauge "chinwag_clock_jumped" [] "1 where the clock jumped ahead and nothing expires until that is confirmed; else 0";
     BUILD: Gauge "chinwag_build_info" ["version"] "Always 1; the version is a label";
     AUDIT_LOST: Counter "chinwag_audit_lost_total" [] "Lines of the audit log that could not be written to it, and went to the log";
+    SPANS_LOST: Counter "chinwag_spans_lost_total" [] "Spans of traces that the collector did not take, or that were too many at once";
     RSS: Gauge "chinwag_process_resident_memory_bytes" [] "Memory of the process";
     FDS: Gauge "chinwag_process_open_fds" [] "Open file descriptors";
     FDS_MAX: Gauge "chinwag_process_max_fds" [] "Most file descriptors that the process may have open";

@@ -20,11 +20,15 @@ pub use feed::{Feed, Subscribe};
 use crate::{
     hub::{self, Census, Hub, Outgoing},
     metrics::Metrics,
+    trace::Tracer,
 };
 use chinwag_bus::Bus;
 use chinwag_model::{Clock, Event, KeyId, Ts, UserId, limits::CATCH_UPS_MAX_BYTES};
 use chinwag_store::{Outlet, Store};
-use std::sync::{Arc, OnceLock};
+use std::{
+    sync::{Arc, OnceLock},
+    time::{Duration, Instant},
+};
 use tokio::sync::Semaphore;
 
 /// The service. Clones share it.
@@ -38,6 +42,7 @@ struct Shared {
     hub: Arc<Hub>,
     metrics: Arc<Metrics>,
     auditor: OnceLock<Arc<dyn Auditor>>,
+    tracer: OnceLock<Tracer>,
     /// One permit a byte of what feeds that catch up may hold.
     catch_up_bytes: Arc<Semaphore>,
 }
@@ -55,7 +60,16 @@ impl Service {
         let metrics = Arc::<Metrics>::default();
         store.observe(metrics.clone());
         let catch_up_bytes = Arc::new(Semaphore::new(CATCH_UPS_MAX_BYTES));
-        Self { shared: Arc::new(Shared { store, hub, metrics, auditor: OnceLock::new(), catch_up_bytes }) }
+        Self {
+            shared: Arc::new(Shared {
+                store,
+                hub,
+                metrics,
+                auditor: OnceLock::new(),
+                tracer: OnceLock::new(),
+                catch_up_bytes,
+            }),
+        }
     }
 
     /// The store that it stands on.
@@ -68,6 +82,25 @@ impl Service {
         &self.shared.metrics
     }
 
+    /// Names who traces requests. To be called once, before the first.
+    pub fn traced_by(&self, tracer: Tracer) {
+        let _first_stays = self.shared.tracer.set(tracer);
+    }
+
+    /// Who traces requests; `None` where nobody does.
+    pub fn tracer(&self) -> Option<&Tracer> {
+        self.shared.tracer.get()
+    }
+
+    /// What the store does for the request that is being served, which is traced as a part of it.
+    async fn by_store<T>(&self, name: &'static str, work: impl Future<Output = T>) -> T {
+        let Some(tracer) = self.tracer() else { return work.await };
+        let start = Instant::now();
+        let done = work.await;
+        tracer.stored(name, start.elapsed());
+        done
+    }
+
     /// Who is there, and what waits for them.
     pub fn census(&self) -> Census {
         self.shared.hub.census()
@@ -76,6 +109,11 @@ impl Service {
     /// What the wall clock says.
     pub fn now(&self) -> Ts {
         self.shared.hub.now()
+    }
+
+    /// What the steady clock says.
+    pub fn steady(&self) -> Duration {
+        self.shared.hub.steady()
     }
 
     /// Ends every feed that was opened with a key.

@@ -25,7 +25,7 @@ impl Service {
         let watched = self.watch(caller, "send", &draft.chat, Some(draft.sender), None);
         let sent = async {
             Self::permit(caller, Act::In(&draft.chat, draft.sender))?;
-            Ok(self.shared.store.append(draft).await?)
+            Ok(self.by_store("store.append", self.shared.store.append(draft)).await?)
         }
         .await;
         watched.end(&sent, |sent| Some(sent.message.seq));
@@ -38,7 +38,7 @@ impl Service {
     /// Those of [`super::permit`] and of [`chinwag_store::Store::page`].
     pub async fn pull(&self, caller: &Caller, query: PageQuery) -> Result<Page, ServiceError> {
         Self::permit(caller, Act::See(&query.chat))?;
-        Ok(self.shared.store.page(query).await?)
+        Ok(self.by_store("store.page", self.shared.store.page(query)).await?)
     }
 
     /// Reads one page of a user's inbox.
@@ -47,7 +47,7 @@ impl Service {
     /// Those of [`super::permit`] and of [`chinwag_store::Store::inbox`].
     pub async fn inbox(&self, caller: &Caller, query: InboxQuery) -> Result<InboxPage, ServiceError> {
         Self::permit(caller, Act::SeeOwn(&query.user))?;
-        Ok(self.shared.store.inbox(query).await?)
+        Ok(self.by_store("store.inbox", self.shared.store.inbox(query)).await?)
     }
 
     /// Edits a message, takes it back or reacts to it: it is durable once this returns, and both users hear of it.
@@ -70,7 +70,7 @@ impl Service {
             {
                 revise.by = Reviser::Admin;
             }
-            Ok(self.shared.store.revise(revise).await?)
+            Ok(self.by_store("store.revise", self.shared.store.revise(revise)).await?)
         }
         .await;
         watched.end(&revised, |_| None);
@@ -89,7 +89,7 @@ impl Service {
         let watched = self.watch(caller, verb, &mark.chat, Some(mark.side), Some(mark.seq));
         let marked = async {
             Self::permit(caller, Act::In(&mark.chat, mark.side))?;
-            Ok(self.shared.store.mark(mark).await?)
+            Ok(self.by_store("store.mark", self.shared.store.mark(mark)).await?)
         }
         .await;
         watched.end(&marked, |marked| Some(marked.marker.seq));
@@ -105,7 +105,7 @@ impl Service {
         let watched = self.watch(caller, verb, &block.chat, Some(block.by), None);
         let blocked = async {
             Self::permit(caller, Act::Own(&block.user()))?;
-            Ok(self.shared.store.block(block).await?)
+            Ok(self.by_store("store.block", self.shared.store.block(block)).await?)
         }
         .await;
         watched.end(&blocked, |_| None);
@@ -118,7 +118,7 @@ impl Service {
     /// Those of [`super::permit`] and of [`chinwag_store::Store::blocks`].
     pub async fn blocks(&self, caller: &Caller, query: BlocksQuery) -> Result<BlocksPage, ServiceError> {
         Self::permit(caller, Act::SeeOwn(&query.user))?;
-        Ok(self.shared.store.blocks(query).await?)
+        Ok(self.by_store("store.blocks", self.shared.store.blocks(query)).await?)
     }
 
     /// Ends all sessions of a user; how many there were.

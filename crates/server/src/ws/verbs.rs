@@ -1,10 +1,13 @@
 use super::inbound::Message;
 use crate::{
-    http::{Refusal, why_panicked},
+    http::{Refusal, limits, why_panicked},
     hub::{Close, Identity, Lease},
     identity::Door,
     metrics::{Face, Verb},
+    rates::{Class, Rates},
+    request::Request,
     service::Service,
+    trace::Served,
 };
 use bytes::Bytes;
 use chinwag_model::{Caller, MarkerKind, Revise, Spelling};
@@ -32,6 +35,8 @@ pub(crate) struct Verbs {
     pub(crate) text_max_bytes: usize,
     /// How long after it was stored a message may be edited or unsent by its sender.
     pub(crate) revise_window: Duration,
+    /// How often the caller may ask.
+    pub(crate) rates: Arc<Rates>,
 }
 
 /// What a request came to.
@@ -39,6 +44,13 @@ struct Done {
     status: u16,
     body: Option<Vec<u8>>,
     replayed: bool,
+}
+
+/// The frame of a reply, and what it says.
+struct Replied {
+    frame: Bytes,
+    status: u16,
+    code: Option<ProblemCode>,
 }
 
 impl Done {
@@ -50,19 +62,34 @@ impl Done {
 impl Verbs {
     /// Answers one request with one frame. Neither a refusal nor a panic is an error of this function.
     pub(super) async fn answer(self, message: Message) -> Bytes {
+        match self.service.tracer().zip(Request::current()) {
+            Some((tracer, session)) => tracer.part_of(session).scope(self.answer_part(message)).await,
+            None => self.answer_part(message).await,
+        }
+    }
+
+    async fn answer_part(&self, message: Message) -> Bytes {
         let start = Instant::now();
         let (verb, reply) = match UpFrame::parse(&message.bytes) {
             Ok(frame) => (Verb::of_op(&frame.op), self.serve(frame).await),
             Err(bad) => (Verb::Other, self.refused(bad.id, bad.invalid.into())),
         };
-        self.service.metrics().served(Face::WebSocket, verb, start.elapsed());
-        reply
+        let (face, took) = (Face::WebSocket, start.elapsed());
+        self.service.metrics().served(face, verb, took);
+        if let (Some(tracer), Some(request)) = (self.service.tracer(), Request::current()) {
+            let Replied { status, code, .. } = reply;
+            tracer.served(&request, Served { face, verb, status, code }, took);
+        }
+        reply.frame
     }
 
-    async fn serve(&self, frame: UpFrame<'_>) -> Bytes {
+    async fn serve(&self, frame: UpFrame<'_>) -> Replied {
         let (id, changes) = (frame.id, changes(&frame.op));
         match AssertUnwindSafe(self.perform(frame.op)).catch_unwind().await {
-            Ok(Ok(done)) => encode_reply(Some(id), done.status, done.body.as_deref(), done.replayed).into(),
+            Ok(Ok(done)) => {
+                let frame = encode_reply(Some(id), done.status, done.body.as_deref(), done.replayed);
+                Replied { frame: frame.into(), status: done.status, code: None }
+            }
             Ok(Err(refusal)) => self.refused(Some(id), refusal),
             Err(panic) => {
                 tracing::error!(why = why_panicked(&*panic), "a request of a WebSocket panicked");
@@ -71,14 +98,19 @@ impl Verbs {
         }
     }
 
-    fn refused(&self, id: Option<u64>, refusal: Refusal) -> Bytes {
-        self.service.metrics().error(refusal.code());
+    fn refused(&self, id: Option<u64>, refusal: Refusal) -> Replied {
+        let code = refusal.code();
+        self.service.metrics().error(code);
         let (status, problem) = refusal.into_problem();
-        encode_reply(id, status, Some(&problem), false).into()
+        let frame = encode_reply(id, status, Some(&problem), false);
+        Replied { frame: frame.into(), status, code: Some(code) }
     }
 
     async fn perform(&self, op: Op<'_>) -> Result<Done, Refusal> {
         let caller = self.caller()?;
+        if let Some(class) = Class::of(Verb::of_op(&op)) {
+            limits::check(self.rates.take(caller, class, self.service.steady()))?;
+        }
         Ok(match op {
             Op::Send(request) => {
                 let (draft, spelling) = request.into_draft(None, self.text_max_bytes)?;

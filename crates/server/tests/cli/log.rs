@@ -1,6 +1,6 @@
 //! The lines of the log, which name the request that they were written for.
 
-use crate::process::Server;
+use crate::process::{Server, chinwag, run};
 use serde_json::Value;
 use std::{
     io::{Read, Write},
@@ -72,4 +72,29 @@ fn each_line_of_a_request_names_it_in_both_formats() {
         let of_none = |line: &String| line.contains("listening on") || line.contains("ended in order");
         assert!(lines.iter().filter(|line| of_none(line)).all(|line| !line.contains("request_id")));
     }
+}
+
+#[test]
+fn a_collector_of_traces_that_is_down_is_said_once() {
+    let dir = tempfile::tempdir().expect("a directory");
+    // Nobody listens on a port that no program may take by itself.
+    let mut server = Server::start_in(dir, |command| {
+        command.args(["--otlp-endpoint", "http://127.0.0.1:1"]);
+    });
+    let send = |server: &Server| {
+        run(&mut server.client(["send", "apple:banana", "x", "--as", "apple"])).expect(0);
+    };
+    let words = "the collector of traces takes none";
+    send(&server);
+    assert!(server.running.line(words).contains("http://127.0.0.1:1/v1/traces"));
+    send(&server);
+    let (ended, directory) = server.stop();
+    let ended = ended.expect(0);
+    assert_eq!(ended.err.matches(words).count(), 1, "{ended}");
+    run(&mut chinwag(
+        directory.path(),
+        ["serve", "--listen", "127.0.0.1:0", "--otlp-endpoint", "collector:4318"],
+    ))
+    .expect(2)
+    .says("otlp_endpoint: \"collector:4318\" must be a URL that begins with http:// or https://");
 }

@@ -32,6 +32,7 @@ mod socket;
 mod store;
 mod stream;
 mod tls;
+mod traces;
 mod verbs;
 mod websocket;
 mod wire;

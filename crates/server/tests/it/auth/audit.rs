@@ -104,6 +104,34 @@ async fn each_change_of_a_key_leaves_its_line_on_both_faces() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn blocks_and_the_end_of_sessions_leave_theirs() {
+    let audited = Audited::start().await;
+    let key = audited.guarded.key(Scope::Admin).await;
+    for (path, body) in [
+        ("block", r#"{"user":"apple","peer":"banana"}"#),
+        ("unblock", r#"{"user":"apple","peer":"banana"}"#),
+        ("sessions/end", r#"{"user":"apple"}"#),
+    ] {
+        let asked = request(&format!("POST /api/{path}"), &[JSON, &bearer(&key)], body);
+        audited.guarded.server.ask(asked).await.ok();
+    }
+    let told = audited.lines(&audited.path());
+    let of = |line: &Value| {
+        (line["verb"].clone(), line["user"].clone(), line["chat"].clone(), line["outcome"].clone())
+    };
+    let line = |verb: &str, chat: Value| (json!(verb), json!("apple"), chat, json!("ok"));
+    assert_eq!(
+        told.iter().map(of).collect::<Vec<_>>(),
+        [
+            line("block", json!("apple:banana")),
+            line("unblock", json!("apple:banana")),
+            line("end_sessions", Value::Null),
+        ]
+    );
+    audited.guarded.server.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn what_is_refused_is_told_and_what_users_do_and_what_is_read_is_not() {
     let audited = Audited::start().await;
     let server = &audited.guarded.server;
@@ -170,7 +198,8 @@ async fn a_file_that_was_moved_away_is_made_anew_and_what_can_not_be_written_is_
 async fn a_change_that_a_defect_ended_is_told_too() {
     let clock = Arc::new(ManualClock::at(NOW));
     let keys = KeySet::open(Some(SECRET), None, None, clock.clone()).await.expect("a secret");
-    let audited = Audited::of(Guarded::on(keys, clock, |store| Stage::new(store)).await);
+    let audited =
+        Audited::of(Guarded::on(keys, clock, chinwag::rates::Options::NONE, |store| Stage::new(store)).await);
     let key = audited.guarded.key(Scope::Act).await;
     let mut connection = audited.guarded.server.connect().await;
     let body = r#"{"chat":"apple:banana","text":"panic","sender":"apple"}"#;
