@@ -96,7 +96,7 @@ pub(super) fn load(
     };
     let gone = revisions::gone(&view, chat, &head.standing)?;
     let begin = floors::begin_of(&view, retained, chat, &head)?;
-    Ok(Loaded { tail, keys, head, begin, blocked, gone })
+    Ok(Loaded { tail, keys, head, begin, gone, blocked })
 }
 
 /// Reads where a chat's markers stand.
