@@ -370,12 +370,12 @@ async fn what_was_missed_is_told_without_the_text_that_was_unsent_meanwhile() {
 #[tokio::test]
 async fn where_too_much_waits_for_all_the_furthest_behind_is_closed() {
     const ROOM: usize = 64 * 1024;
+    const SENT: usize = 200;
     let bench = bench_of(32, NEVER, ROOM);
     let (mut quick, start) = bench.live("banana").await;
     let (mut slow, _) = bench.live("banana").await;
     let (mut other, _) = bench.live("banana").await;
     assert!(nothing(&mut quick) && nothing(&mut slow) && nothing(&mut other));
-    const SENT: usize = 200;
     for sent in 1..=SENT {
         bench.send(1).await;
         take(&mut quick, sent..=sent).await;

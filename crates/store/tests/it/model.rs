@@ -84,6 +84,26 @@ fn retention(keep: usize) -> Retention {
     }
 }
 
+/// A block, whom its user then blocks, and with whom that user is silent.
+async fn compare_block(
+    store: &dyn Store,
+    model: &dyn Store,
+    chat: usize,
+    second: bool,
+    on: bool,
+) -> TestCaseResult {
+    let users = CHATS[chat].1;
+    let (name, peer) = (users[usize::from(second)], users[usize::from(!second)]);
+    let asked = block(name, peer, on);
+    prop_assert_eq!(store.block(asked.clone()).await, model.block(asked).await);
+    let listed = blocks(name, None, 2);
+    prop_assert_eq!(store.blocks(listed.clone()).await, model.blocks(listed).await);
+    let others = || USERS.map(user).to_vec();
+    let of = user(name);
+    prop_assert_eq!(store.silent(of.clone(), others()).await, model.silent(of, others()).await);
+    Ok(())
+}
+
 async fn compare(backend: &Embedded, keep: usize, steps: &[Step]) -> TestCaseResult {
     let clock = Arc::new(ManualClock::at(START));
     let model = MemoryStore::new(clock.clone());
@@ -140,17 +160,7 @@ async fn compare(backend: &Embedded, keep: usize, steps: &[Step]) -> TestCaseRes
                 let side = chat.side_of(user).expect("a member");
                 prop_assert_eq!(store.forget(chat.clone(), side).await, model.forget(chat, side).await);
             }
-            Step::Block { chat, user: second, on } => {
-                let users = CHATS[chat].1;
-                let (name, peer) = (users[usize::from(second)], users[usize::from(!second)]);
-                let asked = block(name, peer, on);
-                prop_assert_eq!(store.block(asked.clone()).await, model.block(asked).await);
-                let listed = blocks(name, None, 2);
-                prop_assert_eq!(store.blocks(listed.clone()).await, model.blocks(listed).await);
-                let others = || USERS.map(user).to_vec();
-                let of = user(name);
-                prop_assert_eq!(store.silent(of.clone(), others()).await, model.silent(of, others()).await);
-            }
+            Step::Block { chat, user, on } => compare_block(&*store, &model, chat, user, on).await?,
             Step::Inbox { user, back, limit, chat } => {
                 let name = USERS[user];
                 let chat =
