@@ -24,7 +24,11 @@ fn files(folder: &str) -> BTreeSet<String> {
     let mut found = Vec::new();
     walk(&web.join(folder), &mut found);
     let served = |path: PathBuf| format!("/{}", path.strip_prefix(&web).expect("within").display());
-    found.into_iter().map(served).filter(|path| !path.ends_with(".json")).collect()
+    found
+        .into_iter()
+        .map(served)
+        .filter(|path| Path::new(path).extension().is_some_and(|ending| ending != "json"))
+        .collect()
 }
 
 #[tokio::test]
