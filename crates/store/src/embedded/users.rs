@@ -285,7 +285,7 @@ impl Inbox {
 impl State {
     /// Puts in a head, unless a newer one is here.
     fn put(&mut self, chat: &Chat, side: Side, head: &Head) {
-        let mut was_read = None;
+        let (mut was_read, mut went_back) = (None, false);
         let shown = match self.chats.entry(chat.clone()) {
             hash_map::Entry::Occupied(known) if known.get().head.changed >= head.changed => return,
             hash_map::Entry::Occupied(known) => {
@@ -298,6 +298,8 @@ impl State {
                     self.by_last.insert((head.last_ts, Some(chat.clone())));
                 }
                 was_read = (before.unread(side) == 0).then_some(before.last_ts);
+                let read = |head: &Head| head.standing.markers[side.index()].read.seq;
+                went_back = read(head) < read(&before);
                 shown.head = *head;
                 shown
             }
@@ -317,6 +319,8 @@ impl State {
             let count_at = match shown.count_at {
                 _ if unread == 0 => None,
                 _ if by_number => Some(COUNT_ALWAYS),
+                // An erased user's marker is at the start again, and what it had passed may have expired.
+                _ if went_back => Some(COUNT_ONCE),
                 Some(known) if known != COUNT_ALWAYS => Some(known),
                 // What is unread came after that.
                 _ => Some(was_read.unwrap_or(COUNT_ONCE)),
