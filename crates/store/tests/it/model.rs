@@ -19,7 +19,7 @@ enum Step {
     Burst { chat: usize, count: usize },
     Mark { chat: usize, user: bool, read: bool, seq: u64 },
     Revise { chat: usize, user: bool, back: u64, change: u8 },
-    Erase { chat: usize, user: bool },
+    Erase { chat: usize, user: bool, both: bool },
     Block { chat: usize, user: bool, on: bool },
     Inbox { user: usize, back: Option<usize>, limit: usize, chat: Option<usize> },
     CatchUp { user: usize, back: Option<usize> },
@@ -55,7 +55,8 @@ fn step() -> impl Strategy<Value = Step> {
             .prop_map(|(user, back, limit, chat)| Step::Inbox { user, back, limit, chat }),
         6 => (0..USERS.len(), prop::option::weighted(0.9, 0..150_usize))
             .prop_map(|(user, back)| Step::CatchUp { user, back }),
-        2 => (chat.clone(), any::<bool>()).prop_map(|(chat, user)| Step::Erase { chat, user }),
+        3 => (chat.clone(), any::<bool>(), any::<bool>())
+            .prop_map(|(chat, user, both)| Step::Erase { chat, user, both }),
         2 => (chat, 1..60_usize).prop_map(|(chat, count)| Step::Burst { chat, count }),
         2 => (0..60 * 60 * 30_u64).prop_map(|seconds| Step::Pass { seconds }),
         1 => (0..60 * 60 * 2_u64).prop_map(|seconds| Step::SetBack { seconds }),
@@ -82,6 +83,37 @@ fn retention(keep: usize) -> Retention {
         max_age: (hours > 0).then(|| Duration::from_hours(hours)),
         max_messages: (messages > 0).then_some(messages),
     }
+}
+
+/// Erases a user from a chat, in the store as in the model.
+async fn erase_from(store: &dyn Store, model: &MemoryStore, chat: &str, user: &str) -> TestCaseResult {
+    let last = model.page(query(chat, 0, Direction::Reverse, 1)).await.expect("a page");
+    for seq in 1..=last.messages.first().map_or(0, |last| last.seq.0) {
+        let erase = erase(chat, user, seq);
+        prop_assert_eq!(store.revise(erase.clone()).await, model.revise(erase).await);
+    }
+    let (chat, _) = Chat::parse(chat).expect("a chat");
+    let side = chat.side_of(user).expect("a member");
+    prop_assert_eq!(store.forget(chat.clone(), side).await, model.forget(chat, side).await);
+    Ok(())
+}
+
+/// Begins or ends a block, in the store as in the model.
+async fn block_or_not(
+    store: &dyn Store,
+    model: &MemoryStore,
+    name: &str,
+    peer: &str,
+    on: bool,
+) -> TestCaseResult {
+    let asked = block(name, peer, on);
+    prop_assert_eq!(store.block(asked.clone()).await, model.block(asked).await);
+    let listed = blocks(name, None, 2);
+    prop_assert_eq!(store.blocks(listed.clone()).await, model.blocks(listed).await);
+    let others = || USERS.map(user).to_vec();
+    let of = user(name);
+    prop_assert_eq!(store.silent(of.clone(), others()).await, model.silent(of, others()).await);
+    Ok(())
 }
 
 async fn compare(backend: &Embedded, keep: usize, steps: &[Step]) -> TestCaseResult {
@@ -128,28 +160,16 @@ async fn compare(backend: &Embedded, keep: usize, steps: &[Step]) -> TestCaseRes
                 let revise = revise(name, users[usize::from(user)], seq, change);
                 prop_assert_eq!(store.revise(revise.clone()).await, model.revise(revise).await);
             }
-            Step::Erase { chat, user } => {
+            Step::Erase { chat, user, both } => {
                 let (name, users) = CHATS[chat];
-                let user = users[usize::from(user)];
-                let last = model.page(query(name, 0, Direction::Reverse, 1)).await.expect("a page");
-                for seq in 1..=last.messages.first().map_or(0, |last| last.seq.0) {
-                    let erase = erase(name, user, seq);
-                    prop_assert_eq!(store.revise(erase.clone()).await, model.revise(erase).await);
+                for second in [user, !user].into_iter().take(1 + usize::from(both)) {
+                    erase_from(&*store, &model, name, users[usize::from(second)]).await?;
                 }
-                let (chat, _) = Chat::parse(name).expect("a chat");
-                let side = chat.side_of(user).expect("a member");
-                prop_assert_eq!(store.forget(chat.clone(), side).await, model.forget(chat, side).await);
             }
             Step::Block { chat, user: second, on } => {
                 let users = CHATS[chat].1;
                 let (name, peer) = (users[usize::from(second)], users[usize::from(!second)]);
-                let asked = block(name, peer, on);
-                prop_assert_eq!(store.block(asked.clone()).await, model.block(asked).await);
-                let listed = blocks(name, None, 2);
-                prop_assert_eq!(store.blocks(listed.clone()).await, model.blocks(listed).await);
-                let others = || USERS.map(user).to_vec();
-                let of = user(name);
-                prop_assert_eq!(store.silent(of.clone(), others()).await, model.silent(of, others()).await);
+                block_or_not(&*store, &model, name, peer, on).await?;
             }
             Step::Inbox { user, back, limit, chat } => {
                 let name = USERS[user];
