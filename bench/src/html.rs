@@ -1,6 +1,6 @@
 //! A report as one page that needs nothing else: the figures, and the latencies by percentile as a drawing.
 
-use crate::{OpReport, Report, report_table};
+use crate::{OpReport, Report, report_table, timeline};
 use std::fmt::Write as _;
 
 const WIDTH: f64 = 860.0;
@@ -26,6 +26,10 @@ pub fn html(title: &str, report: &Report) -> String {
         out.push_str("<p>No request was answered.</p>\n");
     } else {
         draw(&mut out, &report.ops);
+    }
+    if !report.timeline.is_empty() {
+        out.push_str("<h2>Second by second</h2>\n");
+        timeline::draw(&mut out, &report.timeline);
     }
     out.push_str("</html>\n");
     out

@@ -27,6 +27,8 @@ pub struct Plan {
     pub threads: usize,
     /// Seed of the choices of chat and verb.
     pub seed: u64,
+    /// Whether each second is counted by itself, too.
+    pub timeline: bool,
 }
 
 /// How the requests are timed.

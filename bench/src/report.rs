@@ -1,7 +1,7 @@
 //! A whole run: prepare, load, verify, and what it came to.
 
 use crate::{
-    BenchError, Content, Deliveries, Plan, Usage, Verification, Which, Work,
+    BenchError, Content, Deliveries, Plan, Second, Usage, Verification, Which, Work,
     connection::Connection,
     content::{Buffer, Chats, Senders},
     load::{Measured, load},
@@ -39,6 +39,9 @@ pub struct Report {
     pub process: Option<ProcessReport>,
     /// Figures of this kind of run alone, by name, the unit last in it.
     pub figures: BTreeMap<&'static str, f64>,
+    /// Second by second, of a run that is drawn so.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub timeline: Vec<Second>,
 }
 
 /// One kind of request. Latencies are in milliseconds.

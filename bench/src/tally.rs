@@ -1,6 +1,6 @@
 //! What one thread of the generator counted.
 
-use crate::{Failure, ledger::Ledger};
+use crate::{Failure, ledger::Ledger, numbers::ms};
 use hdrhistogram::Histogram;
 use std::{collections::BTreeMap, time::Duration};
 
@@ -58,22 +58,66 @@ impl OpTally {
     }
 }
 
+/// What ended within one second of the load.
+#[derive(Debug)]
+pub(crate) struct SecondTally {
+    /// Requests refused as too many.
+    pub(crate) refused: u64,
+    /// Of requests answered well, in microseconds.
+    pub(crate) latencies: Histogram<u64>,
+}
+
+impl SecondTally {
+    fn new() -> Self {
+        let latencies = Histogram::new_with_bounds(1, LATENCY_MAX_US, 2).expect("sound bounds");
+        Self { refused: 0, latencies }
+    }
+
+    /// 99 of 100 were quicker, in milliseconds; 0 where there was none.
+    pub(crate) fn p99_ms(&self) -> f64 {
+        if self.latencies.is_empty() { 0.0 } else { ms(self.latencies.value_at_quantile(0.99)) }
+    }
+}
+
 /// All that one thread counted.
 #[derive(Debug)]
 pub(crate) struct Tally {
     pub(crate) ops: [OpTally; 3],
     pub(crate) failures: BTreeMap<Failure, u64>,
     pub(crate) ledger: Ledger,
+    /// Second by second, where that is asked for.
+    pub(crate) seconds: Vec<SecondTally>,
 }
 
 impl Tally {
     pub(crate) fn new(chats: u32) -> Self {
         let op = OpTally::new();
-        Self { ops: [op.clone(), op.clone(), op], failures: BTreeMap::new(), ledger: Ledger::new(chats) }
+        Self {
+            ops: [op.clone(), op.clone(), op],
+            failures: BTreeMap::new(),
+            ledger: Ledger::new(chats),
+            seconds: Vec::new(),
+        }
     }
 
     pub(crate) fn fail(&mut self, failure: Failure) {
         *self.failures.entry(failure).or_default() += 1;
+    }
+
+    /// Counts what became of a request in the second of the load in which it ended.
+    pub(crate) fn in_second(&mut self, at: Duration, answer: Result<Duration, &Failure>) {
+        let at = usize::try_from(at.as_secs()).unwrap_or(usize::MAX);
+        while self.seconds.len() <= at {
+            self.seconds.push(SecondTally::new());
+        }
+        let second = &mut self.seconds[at];
+        match answer {
+            Ok(latency) => second
+                .latencies
+                .saturating_record(u64::try_from(latency.as_micros()).unwrap_or(u64::MAX).max(1)),
+            Err(Failure::Status { status: 503, .. }) => second.refused += 1,
+            Err(_) => {}
+        }
     }
 
     /// Counts a request that was answered well.
@@ -92,5 +136,12 @@ impl Tally {
             *self.failures.entry(failure).or_default() += count;
         }
         self.ledger.acked.extend(other.ledger.acked);
+        while self.seconds.len() < other.seconds.len() {
+            self.seconds.push(SecondTally::new());
+        }
+        for (mine, theirs) in self.seconds.iter_mut().zip(other.seconds) {
+            mine.refused += theirs.refused;
+            mine.latencies.add(&theirs.latencies).expect("the same bounds");
+        }
     }
 }

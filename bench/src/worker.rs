@@ -110,6 +110,10 @@ impl Worker {
         let connect_failed = matches!(result, Err(Failure::Connect(_)));
         {
             let mut tally = self.tally.lock();
+            if self.plan.timeline {
+                let answer = result.as_ref().map(|_| ended - intended);
+                tally.in_second(ended.saturating_duration_since(self.window.start), answer);
+            }
             match result {
                 Ok(acked) => {
                     tally.ledger.add(acked);

@@ -34,6 +34,11 @@ pub(crate) fn up_frame(frame: &[u8]) {
         Op::Unsend(_) => "unsend",
         Op::React(_) => "react",
         Op::Typing(_) => "typing",
+        Op::Block(_) => "block",
+        Op::Unblock(_) => "unblock",
+        Op::Blocks(_) => "blocks",
+        Op::EndSessions(_) => "end_sessions",
+        Op::Erase(_) => "erase",
         Op::Auth(_) => "auth",
         Op::Presence(presence) => {
             assert!((1..=WATCH_MAX_USERS).contains(&presence.users.len()));

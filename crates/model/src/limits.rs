@@ -82,6 +82,12 @@ pub const WIPE_AFTER_MAX: Duration = Duration::from_hours(30 * 24);
 pub const EMOJI_MAX_BYTES: usize = 64;
 /// Reactions of one user to one message.
 pub const REACTIONS_MAX: usize = 20;
+/// Within which time a caller's requests are counted.
+pub const RATE_WINDOW: Duration = Duration::from_secs(10);
+/// Word that one user writes, within [`RATE_WINDOW`]; clients send it every few seconds.
+pub const TYPING_MAX_EVENTS: u64 = 50;
+/// Callers whose requests are counted; of more, those who asked longest ago are forgotten.
+pub const RATE_CALLERS_MAX: usize = 100_000;
 /// Users whom all sessions together may watch.
 pub const WATCHES_MAX_USERS: usize = 1_000_000;
 /// Users whom one user may block.

@@ -11,6 +11,7 @@ pub mod hub;
 pub mod identity;
 pub mod lifecycle;
 pub mod metrics;
+pub mod rates;
 pub mod request;
 pub mod scrape;
 pub mod service;

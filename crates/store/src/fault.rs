@@ -129,6 +129,10 @@ impl Store for FaultyStore {
         Box::pin(self.meet(move || self.inner.catch_up(user, since)))
     }
 
+    fn admits(&self) -> Result<(), StoreError> {
+        self.inner.admits()
+    }
+
     fn publish_to(&self, outlet: Arc<dyn Outlet>) {
         self.inner.publish_to(outlet);
     }

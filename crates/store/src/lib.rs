@@ -153,6 +153,15 @@ pub trait Store: Send + Sync {
     /// Those of [`Store::page`].
     fn catch_up(&self, user: UserId, since: Option<Ts>) -> StoreFuture<'_, CatchUp>;
 
+    /// Whether a send or a mark that begins now would find a place. It costs next to nothing, so that who has to be refused is
+    /// refused before anything is read.
+    ///
+    /// # Errors
+    /// [`StoreError::Busy`].
+    fn admits(&self) -> Result<(), StoreError> {
+        Ok(())
+    }
+
     /// Names the one place that is told of what becomes durable. To be called once, before the first write.
     fn publish_to(&self, outlet: Arc<dyn Outlet>);
 

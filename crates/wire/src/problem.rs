@@ -164,6 +164,9 @@ pub struct Problem<'a> {
         skip_serializing_if = "Option::is_none"
     )]
     pub field: Option<Cow<'a, str>>,
+    /// Seconds after which to come back, of one that asks for that.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub retry_after: Option<u64>,
 }
 
 impl<'a> Problem<'a> {
@@ -176,6 +179,7 @@ impl<'a> Problem<'a> {
             detail: detail.into(),
             code: code.as_str().into(),
             field: None,
+            retry_after: None,
         }
     }
 

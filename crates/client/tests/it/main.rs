@@ -192,7 +192,8 @@ fn a_bad_address_is_refused_before_anything_is_sent() {
     for bad in [
         "",
         "localhost:8080",
-        "https://localhost",
+        "ftp://localhost",
+        "https://",
         "http://",
         "/api",
         "http://localhost:8080/?a=b",
@@ -200,7 +201,12 @@ fn a_bad_address_is_refused_before_anything_is_sent() {
     ] {
         assert!(matches!(Client::new(bad), Err(ClientError::Request(_))), "{bad:?}");
     }
-    for good in ["http://localhost:8080", "http://localhost:8080/", "http://[::1]:1/behind/a/proxy/"] {
+    for good in [
+        "http://localhost:8080",
+        "https://localhost",
+        "http://localhost:8080/",
+        "http://[::1]:1/behind/a/proxy/",
+    ] {
         assert!(Client::new(good).is_ok(), "{good:?}");
     }
 }

@@ -173,7 +173,7 @@ fn encryption_beside_x_forwarded_for() {
 
 /// Proxies write one header; the other is what their clients wrote.
 #[test]
-fn a_connection_that_is_encrypted_itself_says_nothing_of_the_proxys() {
+fn a_connection_that_is_encrypted_itself_says_nothing_of_what_comes_through_it() {
     let connection = Peer::direct([10, 0, 0, 1].into()).secured();
     let find = |lines: &[&'static [u8]]| {
         forwarding(ForwardingHeader::Forwarded).peer(connection, lines.iter().copied(), std::iter::empty())

@@ -10,13 +10,17 @@ use crate::{
     lifecycle::{
         self, Descriptors, Entrance, SUPERVISOR_VARIABLE, Shutdown, Standing, Supervisor, on_signals,
     },
+    rates::{self, Quotas},
     scrape,
     service::Service,
     telemetry,
     trace::Tracer,
 };
 use chinwag_bus::LocalBus;
-use chinwag_model::{SystemClock, limits::WATCHES_MAX_USERS};
+use chinwag_model::{
+    SystemClock,
+    limits::{TYPING_MAX_EVENTS, WATCHES_MAX_USERS},
+};
 use chinwag_store::{
     Retention,
     embedded::{self, EmbeddedStore, OpenError},
@@ -261,6 +265,7 @@ fn http_options(settings: &Settings) -> http::Options {
         allowed_origins: settings.allowed_origins.clone(),
         forwarding: settings.forwarding.clone(),
         bodies_max_bytes: mib(settings.bodies_max_mib),
+        rates: rates_of(settings),
         body_timeout: Duration::from_secs(settings.body_timeout_s),
         ping_interval: Duration::from_secs(settings.ping_interval_s),
         heartbeat: Duration::from_secs(settings.heartbeat_s),
@@ -268,6 +273,23 @@ fn http_options(settings: &Settings) -> http::Options {
             .filter(|age_s| *age_s > 0 && settings.tls_cert_file.is_some())
             .map(Duration::from_secs),
         bench_routes: settings.bench_routes,
+    }
+}
+
+fn rates_of(settings: &Settings) -> rates::Options {
+    rates::Options {
+        user: Quotas {
+            sends: settings.user_sends_per_10s,
+            reads: settings.user_reads_per_10s,
+            typing: TYPING_MAX_EVENTS,
+            others: settings.user_others_per_10s,
+        },
+        key: Quotas {
+            sends: settings.key_sends_per_10s,
+            reads: settings.key_reads_per_10s,
+            typing: 0,
+            others: settings.key_others_per_10s,
+        },
     }
 }
 

@@ -19,7 +19,8 @@ use hyper::{
 const MAY_SET: HeaderValue =
     HeaderValue::from_static("Authorization, Content-Type, Idempotency-Key, Last-Event-ID, Traceparent");
 /// Headers of a reply that a page may read, besides those that every page may.
-const MAY_READ: HeaderValue = HeaderValue::from_static("Idempotent-Replayed, Retry-After, X-Request-Id");
+const MAY_READ: HeaderValue =
+    HeaderValue::from_static("Idempotent-Replayed, RateLimit, RateLimit-Policy, Retry-After, X-Request-Id");
 /// How long a browser may keep the answer to a preflight, in seconds: the longest that the common ones take.
 const MAX_AGE_S: HeaderValue = HeaderValue::from_static("7200");
 

@@ -6,11 +6,12 @@ use super::{
     content::Content,
     identify::identify_socket,
     inbox::query_alone,
+    limits,
     reply::{Refusal, ok},
 };
 use crate::{
     hub::{Close, Identity, Outgoing},
-    metrics::{Ended, Face},
+    metrics::{Ended, Face, Verb},
     service::{Feed, ServiceError, Subscribe},
     sse::Events,
     ws::{self, End, Session, Verbs},
@@ -43,7 +44,10 @@ pub(super) async fn websocket(app: &Shared, head: &Parts, body: &Inbound) -> Res
     let key = ws::check_handshake(head)?;
     let request = read(head, body)?;
     let opened = match identify_socket(app, head, request.ticket.as_deref()).await {
-        Ok(identity) => subscribe(app, identity, request, Face::WebSocket),
+        Ok(identity) => {
+            limits::check(app.take(&identity.caller, Verb::WebSocket))?;
+            subscribe(app, identity, request, Face::WebSocket)
+        }
         Err(refusal) => Err(refusal),
     };
     let feed = match opened {
@@ -64,6 +68,7 @@ pub(super) async fn websocket(app: &Shared, head: &Parts, body: &Inbound) -> Res
         lease: feed.lease().cloned(),
         text_max_bytes: app.options.text_max_bytes,
         revise_window: app.options.revise_window,
+        rates: app.rates.clone(),
     };
     Ok(switch(key, Session::feed(feed, verbs, BODY_MAX_BYTES, app.websockets())))
 }

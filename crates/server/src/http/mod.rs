@@ -16,6 +16,7 @@ mod headers;
 mod identify;
 mod inbox;
 mod lifeline;
+pub(crate) mod limits;
 mod mark;
 mod openapi;
 mod page;
@@ -36,13 +37,14 @@ use crate::{
     hub::Identity,
     identity::{ApiKeys, Door},
     metrics::{Face, Machine, Metrics, Snapshot, Verb},
+    rates::{self, Class, Rates, Standing},
     request::{Ids, Request as Served},
     service::Service,
     trace::{self, Tracer},
     ws,
 };
 use body::Inbound;
-use chinwag_model::{Erased, KeyId, MarkerKind, Ts, UserId, limits::REPLY_UNCOUNTED_MAX_BYTES};
+use chinwag_model::{Caller, Erased, KeyId, MarkerKind, Ts, UserId, limits::REPLY_UNCOUNTED_MAX_BYTES};
 use chinwag_peer::{Forwarding, Peer};
 use chinwag_store::{Store, StoreError};
 use chinwag_wire::ProblemCode;
@@ -88,6 +90,8 @@ pub struct Options {
     pub bodies_max_bytes: usize,
     /// How long a request's body may take to arrive.
     pub body_timeout: Duration,
+    /// How often a caller may ask, who says who that is.
+    pub rates: rates::Options,
     /// How long a WebSocket may be silent before its client is asked whether it is there; twice as long ends it.
     pub ping_interval: Duration,
     /// How long a stream of events may be silent before it carries a comment.
@@ -111,6 +115,7 @@ struct Shared {
     cors: Cors,
     /// One permit a byte of the bodies, and of the messages of a WebSocket, that did not fit in one read.
     body_bytes: Arc<Semaphore>,
+    rates: Arc<Rates>,
     /// One permit a byte of the replies that wait for a client of HTTP/2.
     reply_bytes: Arc<Semaphore>,
     /// The header `Strict-Transport-Security`.
@@ -141,6 +146,7 @@ impl App {
                 gate,
                 cors,
                 body_bytes,
+                rates: Arc::new(Rates::new(options.rates)),
                 reply_bytes,
                 transport_security,
                 options,
@@ -263,7 +269,9 @@ impl App {
         let mut body = Inbound::new(body);
         lifeline.let_go();
         let start = Instant::now();
-        let answered = AssertUnwindSafe(self.answer(head, &mut body, lifeline)).catch_unwind().await;
+        let mut standing = None;
+        let answering = self.answer(head, &mut body, lifeline, &mut standing);
+        let answered = AssertUnwindSafe(answering).catch_unwind().await;
         let answered = answered.unwrap_or_else(|panic| Err(after_panic(head, &*panic)));
         let mut code = None;
         let mut reply = answered.unwrap_or_else(|refusal| {
@@ -279,6 +287,9 @@ impl App {
         }
         if !body.is_over(head) {
             reply.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
+        }
+        if let Some(standing) = standing {
+            limits::tell(&mut reply, &standing);
         }
         headers::secure(&mut reply, self.shared.transport_security.as_ref());
         self.shared.cors.open(head, &mut reply);
@@ -319,8 +330,14 @@ impl App {
         (refused, None)
     }
 
-    /// Every route.
-    async fn answer(&self, head: &Parts, body: &mut Inbound, lifeline: &Lifeline) -> Result<Reply, Refusal> {
+    /// Every route. `standing` is where the caller then stands, who has a bound.
+    async fn answer(
+        &self,
+        head: &Parts,
+        body: &mut Inbound,
+        lifeline: &Lifeline,
+        standing: &mut Option<Standing>,
+    ) -> Result<Reply, Refusal> {
         let app = &*self.shared;
         app.gate.check(head, &app.cors)?;
         let path = head.uri.path();
@@ -330,10 +347,17 @@ impl App {
         if let ("/api/ws", &Method::GET) = (path, &head.method) {
             return feed::websocket(app, head, body).await;
         }
+        let verb = Verb::of_path(path);
+        // What could not be taken costs as little as can be: not even its caller is looked at.
+        if verb.keeps() {
+            self.store().admits()?;
+        }
         // Whoever is unknown hears so before anything of the request is looked at, such as its body.
         let identity =
             if path.starts_with("/api/") { identify::identify(app, head).await? } else { Identity::ANYONE };
         let caller = &identity.caller;
+        *standing = app.take(caller, verb);
+        limits::check(*standing)?;
         match (path, &head.method) {
             ("/api/send", &Method::POST) => send::send(app, caller, head, body).await,
             ("/api/pull", &Method::GET | &Method::HEAD | &Method::POST) => {
@@ -407,6 +431,11 @@ impl App {
 }
 
 impl Shared {
+    /// Counts a request; where its caller then stands, if that has a bound.
+    fn take(&self, caller: &Caller, verb: Verb) -> Option<Standing> {
+        self.rates.take(caller, Class::of(verb)?, self.service.steady())
+    }
+
     fn websockets(&self) -> ws::Options {
         ws::Options {
             message_bytes: self.body_bytes.clone(),

@@ -1,6 +1,6 @@
-//! The page for people at `/`, and what a client may know of the server before it has a token.
+//! The page for people at `/`, the reference of the API at `/docs`, and what a client may know of the server before it has a token.
 //!
-//! The files of the page and of the JavaScript client are a part of the executable, as they stand in `web/`; nothing
+//! The files of the pages and of the JavaScript client are a part of the executable, as they stand in `web/`; nothing
 //! builds them. Each is kept by browsers and asked for again by its `ETag`, so that a newer server is seen at once.
 //!
 //! **Architecture invariant:** nothing here reads a disk, knows a user or depends on who asks.
@@ -24,9 +24,14 @@ macro_rules! files {
     };
 }
 
-/// Every file that is served, by its path, which is its place in `web/` too. `/` is the first.
+/// The pages, by the path of each.
+const PAGES: [(&str, &[u8]); 2] = [
+    ("/", include_bytes!(concat!(env!("CARGO_MANIFEST_DIR"), "/../../web/page/index.html"))),
+    ("/docs", include_bytes!(concat!(env!("CARGO_MANIFEST_DIR"), "/../../web/reference/index.html"))),
+];
+
+/// Every other file that is served, by its path, which is its place in `web/` too.
 const FILES: &[(&str, &[u8])] = files![
-    "/page/index.html",
     "/page/app.js",
     "/page/composer.js",
     "/page/dom.js",
@@ -50,6 +55,8 @@ const FILES: &[(&str, &[u8])] = files![
     "/page/text.js",
     "/page/time.js",
     "/page/timeline.js",
+    "/reference/reference.css",
+    "/reference/reference.js",
     "/client/src/client.js",
     "/client/src/errors.js",
     "/client/src/http.js",
@@ -87,12 +94,12 @@ struct File {
 }
 
 static SERVED: LazyLock<HashMap<&'static str, File>> = LazyLock::new(|| {
-    let index = FILES.iter().take(1).map(|&(_, bytes)| ("/", bytes, "html"));
-    let others = FILES.iter().skip(1).map(|&(path, bytes)| {
+    let pages = PAGES.iter().map(|&(path, bytes)| (path, File::new(bytes, "html")));
+    let others = FILES.iter().map(|&(path, bytes)| {
         let ending = path.rsplit_once('.').map_or("", |(_, ending)| ending);
-        (path, bytes, ending)
+        (path, File::new(bytes, ending))
     });
-    index.chain(others).map(|(path, bytes, ending)| (path, File::new(bytes, ending))).collect()
+    pages.chain(others).collect()
 });
 
 impl File {

@@ -52,6 +52,11 @@ impl Refusal {
         self.code
     }
 
+    /// The same, where it is known when to come back.
+    pub(crate) fn after(self, retry_after_s: u64) -> Self {
+        Self { retry_after_s, ..self }
+    }
+
     /// The path exists, and takes only these methods.
     pub(super) fn method(allow: &'static str) -> Self {
         let refusal =
@@ -85,6 +90,9 @@ impl Refusal {
 
     /// Its status, and its problem document as JSON.
     pub(crate) fn into_problem(mut self) -> (u16, Vec<u8>) {
+        if matches!(self.code, ProblemCode::RateLimited | ProblemCode::Overloaded) {
+            self.problem.retry_after = Some(self.retry_after_s);
+        }
         if let (ProblemCode::Internal | ProblemCode::OutcomeUnknown, Some(request)) =
             (self.code, Request::current())
         {
@@ -108,7 +116,7 @@ impl Refusal {
         if status == 401 {
             headers.insert(WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
         }
-        if status == 503 {
+        if matches!(status, 429 | 503) {
             headers.insert(RETRY_AFTER, retry_after_s.into());
         }
         if code == ProblemCode::UpgradeRequired {

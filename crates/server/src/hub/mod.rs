@@ -218,6 +218,11 @@ impl Hub {
         self.clock.read().wall
     }
 
+    /// What the steady clock says.
+    pub(crate) fn steady(&self) -> Duration {
+        self.clock.read().steady
+    }
+
     /// Closes every session, and takes no more.
     pub fn leave(&self) {
         self.leaving.store(true, Relaxed);

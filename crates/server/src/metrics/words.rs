@@ -164,6 +164,21 @@ impl Verb {
         }
     }
 
+    /// Whether it has to wait for the disk.
+    pub fn keeps(self) -> bool {
+        matches!(
+            self,
+            Self::Send
+                | Self::Read
+                | Self::Delivered
+                | Self::Edit
+                | Self::Unsend
+                | Self::React
+                | Self::Block
+                | Self::Unblock
+        )
+    }
+
     /// Whether its reply waits for what happens, so that its time says nothing of the server.
     pub(super) fn waits(self) -> bool {
         matches!(self, Self::WebSocket | Self::Events | Self::Poll)

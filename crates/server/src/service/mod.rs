@@ -27,7 +27,7 @@ use chinwag_model::{Clock, Event, KeyId, Ts, UserId, limits::CATCH_UPS_MAX_BYTES
 use chinwag_store::{Outlet, Store};
 use std::{
     sync::{Arc, OnceLock},
-    time::Instant,
+    time::{Duration, Instant},
 };
 use tokio::sync::Semaphore;
 
@@ -109,6 +109,11 @@ impl Service {
     /// What the wall clock says.
     pub fn now(&self) -> Ts {
         self.shared.hub.now()
+    }
+
+    /// What the steady clock says.
+    pub fn steady(&self) -> Duration {
+        self.shared.hub.steady()
     }
 
     /// Ends every feed that was opened with a key.

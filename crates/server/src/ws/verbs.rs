@@ -1,9 +1,10 @@
 use super::inbound::Message;
 use crate::{
-    http::{Refusal, why_panicked},
+    http::{Refusal, limits, why_panicked},
     hub::{Close, Identity, Lease},
     identity::Door,
     metrics::{Face, Verb},
+    rates::{Class, Rates},
     request::Request,
     service::Service,
     trace::Served,
@@ -34,6 +35,8 @@ pub(crate) struct Verbs {
     pub(crate) text_max_bytes: usize,
     /// How long after it was stored a message may be edited or unsent by its sender.
     pub(crate) revise_window: Duration,
+    /// How often the caller may ask.
+    pub(crate) rates: Arc<Rates>,
 }
 
 /// What a request came to.
@@ -105,6 +108,9 @@ impl Verbs {
 
     async fn perform(&self, op: Op<'_>) -> Result<Done, Refusal> {
         let caller = self.caller()?;
+        if let Some(class) = Class::of(Verb::of_op(&op)) {
+            limits::check(self.rates.take(caller, class, self.service.steady()))?;
+        }
         Ok(match op {
             Op::Send(request) => {
                 let (draft, spelling) = request.into_draft(None, self.text_max_bytes)?;

@@ -67,6 +67,7 @@ impl Setup {
                 allowed_hosts: Vec::new(),
                 allowed_origins: Vec::new(),
                 forwarding: Forwarding::default(),
+                rates: chinwag::rates::Options::NONE,
                 bodies_max_bytes: 64 << 20,
                 body_timeout: LONG,
                 ping_interval: LONG,

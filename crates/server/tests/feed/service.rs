@@ -73,13 +73,17 @@ struct Bench {
 const NEVER: Duration = Duration::from_mins(10);
 
 fn bench(sessions_per_user_max: usize, presence_grace: Duration) -> Bench {
+    bench_of(sessions_per_user_max, presence_grace, 256 << 20)
+}
+
+fn bench_of(sessions_per_user_max: usize, presence_grace: Duration, outboxes_max_bytes: usize) -> Bench {
     let clock = Arc::new(ManualClock::at(Ts(1_000_000)));
     let bus = Arc::new(Lossy::default());
     let store = Arc::new(MemoryStore::new(clock.clone()));
     let options = hub::Options {
         sessions_per_user_max,
         presence_grace,
-        outboxes_max_bytes: 256 << 20,
+        outboxes_max_bytes,
         watches_max_users: 1_000_000,
     };
     Bench { service: Service::new(store, bus.clone(), clock, options), bus }
@@ -360,4 +364,29 @@ async fn what_was_missed_is_told_without_the_text_that_was_unsent_meanwhile() {
     take(&mut feed, 5..=4 + OUTBOX_MAX_EVENTS).await;
     assert_eq!(told(&mut feed).await, ("unsend", 4, true, String::new()));
     assert!(nothing(&mut feed));
+}
+
+/// Those who take what comes stay; the one for whom the most waits goes first, and what waits stays within the bound.
+#[tokio::test]
+async fn where_too_much_waits_for_all_the_furthest_behind_is_closed() {
+    const ROOM: usize = 64 * 1024;
+    const SENT: usize = 200;
+    let bench = bench_of(32, NEVER, ROOM);
+    let (mut quick, start) = bench.live("banana").await;
+    let (mut slow, _) = bench.live("banana").await;
+    let (mut other, _) = bench.live("banana").await;
+    assert!(nothing(&mut quick) && nothing(&mut slow) && nothing(&mut other));
+    for sent in 1..=SENT {
+        bench.send(1).await;
+        take(&mut quick, sent..=sent).await;
+        if sent % 2 == 0 {
+            // Half as far behind.
+            take(&mut other, sent / 2..=sent / 2).await;
+        }
+    }
+    assert_eq!(within("the end", slow.next()).await, Err(Close::FellBehind));
+    take(&mut other, SENT / 2 + 1..=SENT).await;
+    drop(slow);
+    let mut back = bench.try_subscribe("banana", Some(start), &[]).expect("open");
+    take(&mut back, 1..=SENT).await;
 }

@@ -31,7 +31,7 @@ fn assert_open(reply: &Reply, origin: &str) {
     assert_eq!(reply.header("access-control-allow-origin"), origin.strip_prefix("Origin: "), "{reply:?}");
     assert_eq!(
         reply.header("access-control-expose-headers"),
-        Some("Idempotent-Replayed, Retry-After, X-Request-Id"),
+        Some("Idempotent-Replayed, RateLimit, RateLimit-Policy, Retry-After, X-Request-Id"),
         "{reply:?}"
     );
     assert_eq!(reply.header("vary"), Some("Origin"), "{reply:?}");

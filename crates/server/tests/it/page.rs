@@ -24,17 +24,25 @@ fn files(folder: &str) -> BTreeSet<String> {
     let mut found = Vec::new();
     walk(&web.join(folder), &mut found);
     let served = |path: PathBuf| format!("/{}", path.strip_prefix(&web).expect("within").display());
-    found.into_iter().map(served).filter(|path| !path.ends_with(".json")).collect()
+    found
+        .into_iter()
+        .map(served)
+        .filter(|path| Path::new(path).extension().is_some_and(|ending| ending != "json"))
+        .collect()
 }
 
 #[tokio::test]
 async fn every_file_is_served_as_it_is_with_a_policy_of_its_own() {
     let server = Setup::memory().start().await;
-    let all: BTreeSet<_> = files("page").into_iter().chain(files("client/src")).collect();
+    let all: BTreeSet<_> = ["page", "reference", "client/src"].into_iter().flat_map(files).collect();
     assert!(all.len() > 30, "{all:?}");
     for path in all {
         let on_disk = fs::read(format!("{}/../../web{path}", env!("CARGO_MANIFEST_DIR"))).expect("a file");
-        let at = if path == "/page/index.html" { "/" } else { &path };
+        let at = match &*path {
+            "/page/index.html" => "/",
+            "/reference/index.html" => "/docs",
+            path => path,
+        };
         let reply = server.ask(get(at)).await;
         assert_eq!((reply.status, &reply.body), (200, &on_disk), "{path}");
         let kind = match path.rsplit_once('.').expect("an ending").1 {

@@ -95,7 +95,7 @@ async fn whoever_is_no_such_proxy_may_not_say_whose_its_connection_is() {
 
 /// The bound is that of the clients; the proxies that carry them have none.
 #[tokio::test]
-async fn the_bound_of_a_peer_is_its_own_and_not_its_proxys() {
+async fn the_bound_of_a_peer_is_its_own_and_not_that_of_its_proxy() {
     let mut setup = behind();
     setup.life.peer_connections_max = 1;
     setup.http.forwarding.proxies = Networks::read(["198.51.100.0/24"]).expect("a network");

@@ -1,11 +1,15 @@
 //! The end of a user's sessions by another than the user, and the bounds over all sessions.
 
 use crate::{
-    server::Setup,
+    server::{NOW, Setup},
     socket::Socket,
+    store::Stage,
     wire::{get, post},
 };
+use chinwag_model::ManualClock;
+use chinwag_store::memory::MemoryStore;
 use serde_json::json;
+use std::sync::Arc;
 
 const END: &str = r#"{"user":"apple"}"#;
 
@@ -60,4 +64,23 @@ async fn one_user_too_many_to_watch_is_refused() {
     third.expect("ready").await;
     drop((first, second));
     server.stop_with(third).await;
+}
+
+/// Not even who asks is looked at, nor what.
+#[tokio::test]
+async fn what_could_not_be_taken_is_refused_before_it_is_read() {
+    let stage = Stage::new(Arc::new(MemoryStore::new(Arc::new(ManualClock::at(NOW)))));
+    let server = Setup::on(stage.clone()).start().await;
+    server.ask(post("/api/send", "no JSON")).await.refused(400, "malformed_json", "body");
+    stage.fill();
+    for path in ["send", "read", "delivered", "edit", "unsend", "react", "block", "unblock"] {
+        let refused = server.ask(post(&format!("/api/{path}"), "no JSON")).await;
+        refused.refused(503, "overloaded", "");
+        assert_eq!(
+            (refused.header("retry-after"), refused.json()["retry_after"].as_u64()),
+            (Some("3"), Some(3))
+        );
+    }
+    server.ask(get("/api/pull?chat=apple:banana")).await.ok();
+    server.stop().await;
 }

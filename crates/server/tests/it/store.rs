@@ -5,7 +5,15 @@ use chinwag_store::{
     Appended, CatchUp, Outlet, Store, StoreError, StoreFuture,
     vitals::{Observer, Vitals},
 };
-use std::{future::Future, pin::Pin, sync::Arc};
+use std::{
+    future::Future,
+    pin::Pin,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering::Relaxed},
+    },
+    time::Duration,
+};
 use tokio::sync::{Semaphore, watch};
 
 /// What a test can wait for, and bring about.
@@ -17,6 +25,7 @@ pub(crate) struct Stage {
     may_go_on: Semaphore,
     failed: watch::Sender<bool>,
     closed: watch::Sender<bool>,
+    busy: AtomicBool,
 }
 
 /// The text at which an append panics.
@@ -30,7 +39,13 @@ impl Stage {
             may_go_on: Semaphore::new(0),
             failed: watch::Sender::new(false),
             closed: watch::Sender::new(false),
+            busy: AtomicBool::new(false),
         })
+    }
+
+    /// From now on there is no place for a write.
+    pub(crate) fn fill(&self) {
+        self.busy.store(true, Relaxed);
     }
 
     /// Waits until one more append has come in.
@@ -100,6 +115,13 @@ impl Store for Stage {
 
     fn catch_up(&self, user: UserId, since: Option<Ts>) -> StoreFuture<'_, CatchUp> {
         self.inner.catch_up(user, since)
+    }
+
+    fn admits(&self) -> Result<(), StoreError> {
+        if self.busy.load(Relaxed) {
+            return Err(StoreError::Busy { retry_after: Duration::from_millis(2_100) });
+        }
+        self.inner.admits()
     }
 
     fn publish_to(&self, outlet: Arc<dyn Outlet>) {

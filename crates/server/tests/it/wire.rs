@@ -169,7 +169,7 @@ impl Reply {
         for member in ["title", "detail"] {
             assert!(problem[member].as_str().is_some_and(|words| words.len() > 10), "{member}: {text}");
         }
-        assert_eq!(self.header("retry-after").is_some(), status == 503, "{}", self.head);
+        assert_eq!(self.header("retry-after").is_some(), matches!(status, 429 | 503), "{}", self.head);
         assert_eq!(self.header("allow").is_some(), status == 405, "{}", self.head);
     }
 }

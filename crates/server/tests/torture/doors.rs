@@ -15,7 +15,7 @@ fn a_feed_that_tells_a_stranger() {
 
 #[test]
 fn an_inbox_of_another() {
-    finds(Promise::Strangers, Plant::ShowsAnothersInbox, Asks::Well);
+    finds(Promise::Strangers, Plant::ShowsAnInboxToAnyone, Asks::Well);
 }
 
 #[test]

@@ -36,7 +36,7 @@ pub(crate) enum Plant {
     CountsUnsent,
     ForgetsAChat,
     TellsAStranger,
-    ShowsAnothersInbox,
+    ShowsAnInboxToAnyone,
 }
 
 /// The store.
@@ -186,7 +186,7 @@ impl Planted {
     }
 
     async fn inbox(&self, mut query: InboxQuery) -> Result<InboxPage, StoreError> {
-        if self.plant == Plant::ShowsAnothersInbox && query.chat.is_none() {
+        if self.plant == Plant::ShowsAnInboxToAnyone && query.chat.is_none() {
             query.user = self.another(query.user);
         }
         let mut page = self.inner.inbox(query).await?;

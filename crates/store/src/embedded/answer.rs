@@ -8,7 +8,7 @@ use super::{
     failure::Failure,
     head::Head,
     overlay::Overlay,
-    queue::{Outcome, Reply},
+    queue::{Outcome, Queue, Reply},
     users::Users,
 };
 use crate::{Appended, Outlet, StoreError};
@@ -19,6 +19,7 @@ use std::{
         Arc, OnceLock,
         atomic::{AtomicU64, Ordering::Release},
     },
+    time::Instant,
 };
 use tokio::sync::{OwnedMutexGuard, mpsc::UnboundedReceiver};
 
@@ -110,6 +111,7 @@ impl Done {
 /// times as much. What waits here is bounded by the places in the queue that it still holds.
 pub(super) struct Answers {
     pub(super) durable: UnboundedReceiver<Vec<Done>>,
+    pub(super) queue: Arc<Queue>,
     pub(super) overlay: Arc<Overlay>,
     pub(super) users: Arc<Users>,
     /// The time up to which every read shows everything.
@@ -125,6 +127,11 @@ impl Answers {
         while let Some(done) = self.durable.recv().await {
             if catch_unwind(AssertUnwindSafe(|| self.make_known(&done))).is_err() {
                 return self.failure.set("the task that makes known what is on disk has panicked");
+            }
+            // The last that came in waited shortest.
+            if let Some(since) = done.iter().map(|one| one.reply.since()).max() {
+                let now = Instant::now();
+                self.queue.pressure.answered(done.len(), now.saturating_duration_since(since), now);
             }
             done.into_iter().for_each(Done::succeed);
         }

@@ -103,6 +103,7 @@ impl Committer {
         let done = self.committing.take();
         match committed {
             Ok(()) => {
+                self.queue.pressure.committed(took);
                 self.queue.committer_is_free();
                 self.tell_observer(&done, batch.bytes, took);
                 // Where the task is gone, so is the runtime, and everyone who waited.

@@ -157,6 +157,7 @@ impl Inner {
         };
         let answers = Answers {
             durable,
+            queue: self.queue.clone(),
             overlay: self.overlay.clone(),
             users: self.users.clone(),
             horizon: self.horizon.clone(),

@@ -31,6 +31,7 @@ mod maintenance;
 mod migrate;
 mod options;
 mod overlay;
+mod pressure;
 mod queue;
 mod reader;
 mod rebuild;
@@ -358,6 +359,10 @@ impl Store for EmbeddedStore {
 
     fn catch_up(&self, user: UserId, since: Option<Ts>) -> StoreFuture<'_, CatchUp> {
         Box::pin(self.read_missed(user, since))
+    }
+
+    fn admits(&self) -> Result<(), StoreError> {
+        self.inner.queue.admits()
     }
 
     fn publish_to(&self, outlet: Arc<dyn Outlet>) {

@@ -1,6 +1,9 @@
 //! The bounded queue between the tasks that send and the thread that writes.
 
-use super::cell::{ChatCell, KeyHash};
+use super::{
+    cell::{ChatCell, KeyHash},
+    pressure::Pressure,
+};
 use crate::{Appended, StoreError, vitals::QueueVitals};
 use chinwag_model::{Block, Blocked, Change, Chat, Draft, Mark, Marked, Message, Revise, Seq, Side};
 use parking_lot::{Condvar, Mutex};
@@ -10,7 +13,7 @@ use std::{
         Arc,
         atomic::{AtomicUsize, Ordering::Relaxed},
     },
-    time::Duration,
+    time::{Duration, Instant},
 };
 use tokio::sync::{OwnedMutexGuard, oneshot};
 
@@ -99,6 +102,11 @@ impl Reply {
         (Self { sender, permit }, receiver)
     }
 
+    /// Since when its place is taken.
+    pub(super) fn since(&self) -> Instant {
+        self.permit.since
+    }
+
     /// Answers. Whoever went away meanwhile does not hear it.
     pub(super) fn give(self, answer: Result<Outcome, StoreError>) {
         let Self { sender, permit } = self;
@@ -112,7 +120,8 @@ pub(super) struct Queue {
     state: Mutex<State>,
     wake: Condvar,
     held: Arc<Held>,
-    max_messages: usize,
+    /// How much may be on its way.
+    pub(super) pressure: Pressure,
     max_bytes: usize,
 }
 
@@ -137,6 +146,7 @@ struct Held {
 pub(super) struct Permit {
     held: Arc<Held>,
     bytes: usize,
+    since: Instant,
 }
 
 impl Drop for Permit {
@@ -156,7 +166,22 @@ pub(super) struct Wake {
 impl Queue {
     pub(super) fn new(max_messages: usize, max_bytes: usize) -> Self {
         let state = State { committer_free: true, ..State::default() };
-        Self { state: Mutex::new(state), wake: Condvar::new(), held: Arc::default(), max_messages, max_bytes }
+        Self {
+            state: Mutex::new(state),
+            wake: Condvar::new(),
+            held: Arc::default(),
+            pressure: Pressure::new(max_messages),
+            max_bytes,
+        }
+    }
+
+    /// Whether there is a place.
+    pub(super) fn admits(&self) -> Result<(), StoreError> {
+        if self.held.messages.load(Relaxed) < self.pressure.allowed() {
+            Ok(())
+        } else {
+            Err(StoreError::Busy { retry_after: RETRY_AFTER })
+        }
     }
 
     /// Takes a place for a send, or refuses it at once.
@@ -180,8 +205,8 @@ impl Queue {
     fn place(&self, bytes: usize) -> Result<Permit, StoreError> {
         let messages = self.held.messages.fetch_add(1, Relaxed);
         let held = self.held.bytes.fetch_add(bytes, Relaxed);
-        let permit = Permit { held: self.held.clone(), bytes };
-        if messages >= self.max_messages || held + bytes > self.max_bytes {
+        let permit = Permit { held: self.held.clone(), bytes, since: Instant::now() };
+        if messages >= self.pressure.allowed() || held + bytes > self.max_bytes {
             return Err(StoreError::Busy { retry_after: RETRY_AFTER });
         }
         Ok(permit)
@@ -248,7 +273,7 @@ impl Queue {
         QueueVitals {
             messages: self.held.messages.load(Relaxed),
             bytes: self.held.bytes.load(Relaxed),
-            max_messages: self.max_messages,
+            max_messages: self.pressure.most(),
             max_bytes: self.max_bytes,
         }
     }

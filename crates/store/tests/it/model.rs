@@ -98,14 +98,16 @@ async fn erase_from(store: &dyn Store, model: &MemoryStore, chat: &str, user: &s
     Ok(())
 }
 
-/// Begins or ends a block, in the store as in the model.
-async fn block_or_not(
+/// A block, whom its user then blocks, and with whom that user is silent.
+async fn compare_block(
     store: &dyn Store,
-    model: &MemoryStore,
-    name: &str,
-    peer: &str,
+    model: &dyn Store,
+    chat: usize,
+    second: bool,
     on: bool,
 ) -> TestCaseResult {
+    let users = CHATS[chat].1;
+    let (name, peer) = (users[usize::from(second)], users[usize::from(!second)]);
     let asked = block(name, peer, on);
     prop_assert_eq!(store.block(asked.clone()).await, model.block(asked).await);
     let listed = blocks(name, None, 2);
@@ -166,11 +168,7 @@ async fn compare(backend: &Embedded, keep: usize, steps: &[Step]) -> TestCaseRes
                     erase_from(&*store, &model, name, users[usize::from(second)]).await?;
                 }
             }
-            Step::Block { chat, user: second, on } => {
-                let users = CHATS[chat].1;
-                let (name, peer) = (users[usize::from(second)], users[usize::from(!second)]);
-                block_or_not(&*store, &model, name, peer, on).await?;
-            }
+            Step::Block { chat, user, on } => compare_block(&*store, &model, chat, user, on).await?,
             Step::Inbox { user, back, limit, chat } => {
                 let name = USERS[user];
                 let chat =

@@ -266,6 +266,7 @@ fn replies() -> Value {
                 "enum": ProblemCode::ALL.iter().map(|code| code.as_str()).collect::<Vec<_>>(),
             })),
             ("field?", json!({"type": "string", "description": "The field of the request that is wrong."})),
+            ("retry_after?", natural("Seconds after which to come back, as `Retry-After` says, of `rate_limited` and `overloaded`.")),
         ]),
     })
 }

@@ -7,6 +7,7 @@ mod fan_out;
 mod fill;
 mod idle;
 mod inbox;
+mod overload;
 mod run;
 mod storm;
 
@@ -24,6 +25,7 @@ Examples:
   chinwag bench compare --load send --reference noop           sends over the server's no-op, round by round
   chinwag bench fan-out --rate 5000 --chats 1000               from a send to the peer's WebSocket
   chinwag bench idle --sessions 10000 --pid PID                what an open WebSocket costs the server
+  chinwag bench overload --pid PID --html overload.html        three times the top rate, and what becomes of it
   chinwag bench fill --data ./big --chats 1000000 --messages 10000000
 
 It stores messages: use a server that you can throw away. Every acknowledged send is read back at the end, and where users
@@ -48,6 +50,8 @@ enum BenchCommand {
     Idle(idle::IdleArgs),
     /// Cut all WebSockets at once, send meanwhile, let all come back at once, and measure until all have caught up.
     Storm(storm::StormArgs),
+    /// Offer far more than the server can do, and measure what becomes of what it takes on.
+    Overload(overload::OverloadArgs),
     /// Measure pages of the inboxes of users of many chats.
     Inbox(inbox::InboxArgs),
     /// Load messages straight into the data directory of a server that does not run.
@@ -63,6 +67,7 @@ pub(super) async fn run(args: BenchArgs) -> Result<(), CliError> {
         BenchCommand::FanOut(args) => fan_out::run(args).await,
         BenchCommand::Idle(args) => idle::run(args).await,
         BenchCommand::Storm(args) => storm::run(args).await,
+        BenchCommand::Overload(args) => overload::run(args).await,
         BenchCommand::Inbox(args) => inbox::run(args).await,
         BenchCommand::Fill(args) => fill::run(args).await,
         BenchCommand::Disk(args) => disk::run(&args),

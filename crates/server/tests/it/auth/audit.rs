@@ -198,7 +198,8 @@ async fn a_file_that_was_moved_away_is_made_anew_and_what_can_not_be_written_is_
 async fn a_change_that_a_defect_ended_is_told_too() {
     let clock = Arc::new(ManualClock::at(NOW));
     let keys = KeySet::open(Some(SECRET), None, None, clock.clone()).await.expect("a secret");
-    let audited = Audited::of(Guarded::on(keys, clock, |store| Stage::new(store)).await);
+    let audited =
+        Audited::of(Guarded::on(keys, clock, chinwag::rates::Options::NONE, |store| Stage::new(store)).await);
     let key = audited.guarded.key(Scope::Act).await;
     let mut connection = audited.guarded.server.connect().await;
     let body = r#"{"chat":"apple:banana","text":"panic","sender":"apple"}"#;

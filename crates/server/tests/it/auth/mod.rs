@@ -4,6 +4,7 @@ mod audit;
 mod erase;
 mod expiry;
 mod keys;
+mod rates;
 mod table;
 mod tickets;
 
@@ -33,13 +34,14 @@ impl Guarded {
     }
 
     async fn with(keys: KeySet, clock: Arc<ManualClock>) -> Self {
-        Self::on(keys, clock, |store| store).await
+        Self::on(keys, clock, chinwag::rates::Options::NONE, |store| store).await
     }
 
     /// The same on what is made of the store, whose API keys are those of the store itself.
     async fn on(
         keys: KeySet,
         clock: Arc<ManualClock>,
+        rates: chinwag::rates::Options,
         make: impl FnOnce(Arc<MemoryStore>) -> Arc<dyn Store>,
     ) -> Self {
         let store = Arc::new(MemoryStore::new(clock.clone()));
@@ -47,7 +49,9 @@ impl Guarded {
         let expectations =
             Expectations { audience: Some("chat".into()), issuer: Some("https://host.example".into()) };
         let door = Door::guarded(keys, api_keys.clone(), expectations, clock.clone());
-        let server = Setup { clock: clock.clone(), door, ..Setup::on(make(store)) }.start().await;
+        let mut setup = Setup { clock: clock.clone(), door, ..Setup::on(make(store)) };
+        setup.http.rates = rates;
+        let server = setup.start().await;
         Self { server, clock, api_keys }
     }
 
