@@ -12,7 +12,16 @@ use chinwag_store::{
         check,
     },
 };
-use std::{fs, path::Path, sync::Arc};
+use futures_util::future::BoxFuture;
+use std::{
+    fs,
+    path::Path,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering::Relaxed},
+    },
+    time::Duration,
+};
 
 /// More than the sweep frees in one step.
 const MESSAGES: u64 = 700;
@@ -160,4 +169,45 @@ async fn backups_hold_that_a_chat_went() {
         checked(store, &data).await;
         fs::remove_dir_all(&data).expect("removed");
     }
+}
+
+/// Sends go on while both users are erased again and again and the sweep frees what went: no number is given twice, and none is lost.
+#[tokio::test(flavor = "multi_thread")]
+async fn sends_erasures_and_sweeps_at_once() {
+    const SENDS: u64 = 300;
+    let backend = Embedded::without_cache();
+    let store = backend.store(clock());
+    let done = Arc::new(AtomicBool::new(false));
+    let until_done = |what: fn(Arc<EmbeddedStore>) -> BoxFuture<'static, u64>| {
+        let (store, done) = (store.clone(), done.clone());
+        tokio::spawn(async move {
+            let mut freed = 0;
+            while !done.load(Relaxed) {
+                freed += what(store.clone()).await;
+            }
+            freed
+        })
+    };
+    let eraser = until_done(|store| {
+        Box::pin(async move {
+            erased(&*store, "a:b", "a").await;
+            erased(&*store, "a:b", "b").await;
+            0
+        })
+    });
+    let sweeper = until_done(|store| Box::pin(async move { store.sweep().await.expect("swept").messages }));
+    for n in 1..=SENDS {
+        let name = if n % 2 == 0 { "a" } else { "b" };
+        let seq = store.append(draft("a:b", name, "x")).await.expect("stored").message.seq;
+        assert_eq!(seq, Seq(n));
+    }
+    done.store(true, Relaxed);
+    let wait = async { eraser.await.expect("no panic") + sweeper.await.expect("no panic") };
+    let freed = tokio::time::timeout(Duration::from_mins(1), wait).await.expect("both end");
+    for name in ["a", "b", "a"] {
+        erased(&*store, "a:b", name).await;
+    }
+    assert_eq!(listed(&*store, "a").await, Vec::<String>::new());
+    assert_eq!(freed + store.sweep().await.expect("swept").messages, SENDS, "each went once");
+    assert_eq!(checked(store, backend.path()).await.messages, 0);
 }
