@@ -98,6 +98,7 @@ macro_rules! contract_tests {
             a_chat_goes_with_the_second_of_its_users
             a_chat_stays_with_a_user_who_came_back
             a_chat_that_went_stays_gone
+            an_erasure_agrees_with_expiry
         );
     };
     (@each $backend:expr, $($case:ident)*) => {

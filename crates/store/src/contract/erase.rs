@@ -1,12 +1,12 @@
 //! Erasing a user from a chat: message by message, and then the markers.
 
-use super::{UNSEND, draft, fresh, inbox, keyed, mark, query, react, revise, user};
-use crate::{Store, StoreError};
+use super::{START, UNSEND, draft, fresh, inbox, keyed, mark, query, react, revise, user};
+use crate::{Retention, Store, StoreError};
 use chinwag_model::{
-    Change, Chat, Data, Direction, Draft, Event, MarkerKind, Markers, Message, Revise, Reviser, RevisionKind,
-    Seq, Side,
+    Change, Chat, Data, Direction, Draft, Event, ManualClock, MarkerKind, Markers, Message, Revise, Reviser,
+    RevisionKind, Seq, Side,
 };
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
 use super::Backend;
 
@@ -250,4 +250,34 @@ pub async fn a_chat_that_went_stays_gone(backend: &dyn Backend) {
     let store = backend.open(clock);
     assert_eq!(listed(&*store, "a", "a:b").await, Some((vec![7], 1, 7)));
     assert_eq!(listed(&*store, "b", "a:b").await, Some((vec![7], 0, 7)));
+}
+
+/// Where messages expire too: what an inbox knew of the chat before is not what it begins with, nor what is unread.
+pub async fn an_erasure_agrees_with_expiry(backend: &dyn Backend) {
+    let clock = Arc::new(ManualClock::at(START));
+    let retention = Retention { max_age: Some(Duration::from_hours(24)), max_messages: None };
+    let store = backend.open_keeping(clock.clone(), retention);
+    for _ in 0..2 {
+        store.append(draft("a:b", "a", "x")).await.expect("stored");
+    }
+    for name in ["b", "a"] {
+        assert!(listed(&*store, "b", "a:b").await.is_some());
+        erased(&*store, "a:b", name).await;
+    }
+    is_gone(&*store, "a:b", ["a", "b"], 2).await;
+    store.append(draft("a:b", "b", "x")).await.expect("stored");
+    assert_eq!(listed(&*store, "b", "a:b").await, Some((vec![3], 0, 3)));
+
+    store.append(draft("a:d", "a", "x")).await.expect("stored");
+    store.mark(mark("a:d", "d", MarkerKind::Read, 1)).await.expect("marked");
+    clock.advance(Duration::from_hours(25));
+    assert_eq!(listed(&*store, "d", "a:d").await, None, "its only message has expired");
+    store.append(draft("a:d", "d", "x")).await.expect("stored");
+    assert_eq!(listed(&*store, "d", "a:d").await, Some((vec![2], 0, 2)));
+    erased(&*store, "a:d", "d").await;
+    assert_eq!(
+        listed(&*store, "d", "a:d").await,
+        Some((vec![2], 0, 2)),
+        "what has expired is not unread again"
+    );
 }

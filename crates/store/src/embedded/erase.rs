@@ -79,3 +79,31 @@ fn removable(
     }
     Ok(Some(head.last))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{
+        contract::{START, draft},
+        embedded::cell::{ChatCell, Loaded},
+    };
+    use chinwag_model::{Marker, MarkerKind};
+    use std::collections::BTreeSet;
+
+    #[test]
+    fn what_comes_meanwhile_keeps_the_chat() {
+        let cell = ChatCell::new(Loaded::default());
+        for n in 0..2 {
+            cell.assign(draft("a:b", "a", "x"), Ts(START.0 + n), None);
+        }
+        let forget = |side, last, n| cell.forget(side, BTreeSet::new(), Some(Seq(last)), Ts(START.0 + n)).1;
+        assert_eq!(forget(Side::First, 1, 3), Seq(0), "a message came");
+        cell.mark(Side::Second, MarkerKind::Read, Marker { seq: Seq(2), ts: Ts(START.0 + 4) }, 2);
+        assert_eq!(forget(Side::First, 2, 5), Seq(0), "a marker moved");
+        assert!(!cell.head().is_removed());
+        assert_eq!(forget(Side::Second, 2, 6), Seq(2));
+        assert!(cell.head().is_removed());
+        cell.assign(draft("a:b", "a", "x"), Ts(START.0 + 7), None);
+        assert!(!cell.head().is_removed(), "it goes on");
+    }
+}
