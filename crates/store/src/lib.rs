@@ -97,6 +97,10 @@ pub trait Store: Send + Sync {
     /// With [`chinwag_model::Change::Erase`] of each message this erases a user from a chat. Both change nothing where
     /// there is nothing left, so an erasure that was cut short is simply done again.
     ///
+    /// Where the peer was erased before, has no marker and sent nothing since, and each message is unsent and without its key, the
+    /// chat is removed, as a note to self is: all of it has expired from then on, it is in nobody's catch-up, and no marker moves
+    /// in it until something is sent. Its numbers go on.
+    ///
     /// # Errors
     /// Those of [`Store::mark`].
     fn forget(&self, chat: Chat, side: Side) -> StoreFuture<'_, bool>;

@@ -2,6 +2,8 @@
 //!
 //! It forgets everything when it goes; tests compare the durable stores with it.
 
+mod erase;
+
 use crate::{
     Appended, CatchUp, KeyStore, Outlet, Store, StoreError, StoreFuture, StoredKey,
     clock::ClockWatch,
@@ -56,12 +58,17 @@ struct History {
     messages: Vec<Arc<Message>>,
     /// Messages below this have expired.
     first: Seq,
+    /// It was removed up to this message.
+    removed: Seq,
+    /// When either user was last erased from it.
+    erased: [Ts; 2],
     markers: [Markers; 2],
 }
 
 impl Default for History {
     fn default() -> Self {
-        Self { messages: Vec::new(), first: Seq(1), markers: [Markers::START; 2] }
+        let (removed, erased, markers) = (Seq(0), [Ts(0); 2], [Markers::START; 2]);
+        Self { messages: Vec::new(), first: Seq(1), removed, erased, markers }
     }
 }
 
@@ -281,7 +288,7 @@ impl MemoryStore {
         let state = &mut *self.state.lock();
         state.look(&self.watch)?;
         let history = state.chats.get(&chat);
-        let last = history.map_or(Seq(0), History::last);
+        let last = history.filter(|it| it.removed < it.last()).map_or(Seq(0), History::last);
         let stands = history.map_or(Markers::START, |history| history.markers[side.index()]);
         for moved in stands.moved_by(kind, seq.min(last)) {
             let marker = Marker { seq: seq.min(last), ts: state.take_ts(&self.watch) };
@@ -294,17 +301,6 @@ impl MemoryStore {
         let marker =
             state.chats.get(&chat).map_or(Marker::START, |history| history.markers[side.index()].get(kind));
         Ok(Marked { chat, side, kind, marker })
-    }
-
-    fn forget_now(&self, chat: &Chat, side: Side) -> Result<bool, StoreError> {
-        let state = &mut *self.state.lock();
-        state.look(&self.watch)?;
-        let Some(history) = state.chats.get_mut(chat) else { return Ok(false) };
-        if std::mem::replace(&mut history.markers[side.index()], Markers::START) == Markers::START {
-            return Ok(false);
-        }
-        state.take_ts(&self.watch);
-        Ok(true)
     }
 
     fn block_now(&self, block: Block) -> Result<Blocked, StoreError> {

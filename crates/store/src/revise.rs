@@ -2,7 +2,7 @@
 
 use crate::StoreError;
 use chinwag_model::{
-    Change, Data, Emoji, Message, Reaction, Revise, Reviser, Revision, Side, Ts, limits::REACTIONS_MAX,
+    Change, Data, Draft, Emoji, Message, Reaction, Revise, Reviser, Revision, Side, Ts, limits::REACTIONS_MAX,
 };
 use std::time::Duration;
 use xxhash_rust::xxh3::Xxh3;
@@ -150,4 +150,12 @@ pub(crate) fn first_digest(text: &str, data: Option<&str>) -> [u8; 16] {
     hasher.update(text.as_bytes());
     hasher.update(data.unwrap_or_default().as_bytes());
     hasher.digest128().to_be_bytes()
+}
+
+/// Whether a message is what a draft with the same key asks for.
+pub(crate) fn is_repeat(message: &Message, draft: &Draft) -> bool {
+    match message.revision.as_ref().and_then(|revision| revision.first_digest) {
+        Some(digest) => digest == first_digest(draft.text.as_str(), draft.data.as_ref().map(Data::as_str)),
+        None => *message.text == *draft.text.as_str() && message.data == draft.data,
+    }
 }

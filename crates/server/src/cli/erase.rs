@@ -77,6 +77,10 @@ impl Place {
     /// Closes the store. Where no server has it, what was erased leaves the disk at once.
     async fn leave(self, data: &Path, wipe: bool) -> Result<(), CliError> {
         let Self::Here(store) = self else { return Ok(()) };
+        if wipe {
+            // The chats that went with the user.
+            store.sweep().await.map_err(|error| CliError::Refused(error.to_string()))?;
+        }
         store.close().await.map_err(|error| CliError::Refused(error.to_string()))?;
         drop(store);
         if wipe {

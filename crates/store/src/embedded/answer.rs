@@ -12,7 +12,7 @@ use super::{
     users::Users,
 };
 use crate::{Appended, Outlet, StoreError};
-use chinwag_model::{Blocked, Chat, Event, Marked, Message, RevisionKind, Side, Ts};
+use chinwag_model::{Blocked, Chat, Event, Marked, Message, RevisionKind, Seq, Side, Ts};
 use std::{
     panic::{AssertUnwindSafe, catch_unwind},
     sync::{
@@ -77,6 +77,10 @@ pub(super) enum What {
         ts: Ts,
         /// How many of either user's unread messages are unsent then.
         gone: [u64; 2],
+        /// Whether there were any.
+        had: bool,
+        /// Up to which message the chat is removed.
+        removed: Seq,
         cell: Arc<ChatCell>,
         /// Given up once reads show it.
         _turn: OwnedMutexGuard<()>,
@@ -97,7 +101,7 @@ impl Done {
             What::Replayed(message) => done(message, true),
             What::Marked { stands, .. } => Outcome::Marked(stands),
             What::Revised { message, .. } => Outcome::Revised(message),
-            What::Forgotten { .. } => Outcome::Forgotten(true),
+            What::Forgotten { had, .. } => Outcome::Forgotten(had),
             What::Blocked { stands, .. } => Outcome::Blocked(stands),
         }));
     }
@@ -153,8 +157,8 @@ impl Answers {
                     events.extend(outlet.map(|_| event()));
                     (&message.chat, cell.revision_is_durable(message, *gone))
                 }
-                What::Forgotten { chat, side, ts, gone, cell, .. } => {
-                    (chat, cell.markers_are_forgotten(*side, *ts, *gone))
+                What::Forgotten { chat, side, ts, gone, removed, cell, .. } => {
+                    (chat, cell.markers_are_forgotten(*side, *ts, *gone, *removed))
                 }
                 What::Blocked { stands, silent, .. } => {
                     let event = || Event::Block { stands: stands.clone(), silent: *silent };

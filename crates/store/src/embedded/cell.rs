@@ -6,10 +6,9 @@ use super::{
     head::{Head, Standing},
     revisions::Gone,
 };
-use crate::{retention::Limits, revise::first_digest};
+use crate::retention::Limits;
 use chinwag_model::{
-    Data, Direction, Draft, Marked, Marker, MarkerKind, Markers, Message, Page, PageQuery, SendKey, Seq,
-    Side, Ts,
+    Direction, Draft, Marked, Marker, MarkerKind, Markers, Message, Page, PageQuery, SendKey, Seq, Side, Ts,
     limits::{KEY_WINDOW, TAIL_MAX_BYTES, TAIL_MAX_MESSAGES},
 };
 use parking_lot::Mutex;
@@ -226,7 +225,7 @@ impl ChatCell {
     pub(super) fn reach(&self, side: Side, kind: MarkerKind, seq: Seq) -> Reach {
         let state = self.state.lock();
         let seq = seq.min(state.assigned.last);
-        if seq.0 == 0 {
+        if seq.0 == 0 || state.assigned.is_removed() {
             return Reach::Nothing;
         }
         // What is not counted is not asked for: a delivered marker, and one that stands there already and never moves back.
@@ -239,6 +238,11 @@ impl ChatCell {
     /// Where a user's markers stand, also where that is still on its way to the disk.
     pub(super) fn markers(&self, side: Side) -> Markers {
         self.state.lock().assigned.standing.markers[side.index()]
+    }
+
+    /// The chat's head, also where that is still on its way to the disk.
+    pub(super) fn head(&self) -> Head {
+        self.state.lock().assigned
     }
 
     /// Where both users' markers stand, also where that is still on its way to the disk.
@@ -326,20 +330,36 @@ impl ChatCell {
         gone
     }
 
-    /// Takes in that a user's markers will be forgotten; `gone` are the peer's messages that are unsent. The writer alone
-    /// calls this. Gives how many of either user's unread messages are unsent then.
-    pub(super) fn forget(&self, side: Side, gone: BTreeSet<Seq>, ts: Ts) -> [u64; 2] {
+    /// Takes in that a user's markers will be forgotten; `gone` are the peer's messages that are unsent. With them the chat is
+    /// removed where it ends with `removable` and nobody has a marker. The writer alone calls this. Gives how many of either
+    /// user's unread messages are unsent then, and up to which the chat is removed.
+    pub(super) fn forget(
+        &self,
+        side: Side,
+        gone: BTreeSet<Seq>,
+        removable: Option<Seq>,
+        ts: Ts,
+    ) -> ([u64; 2], Seq) {
         let mut state = self.state.lock();
         state.assigned.forget(side, ts);
         state.gone[side.index()] = gone;
-        state.count_gone()
+        let Head { last, standing, .. } = &mut state.assigned;
+        if removable == Some(*last) && standing.markers == [Markers::START; 2] {
+            standing.removed = *last;
+        }
+        (state.count_gone(), state.assigned.standing.removed)
     }
 
     /// Says that a user's markers are forgotten on disk; gives the chat's head on disk.
-    pub(super) fn markers_are_forgotten(&self, side: Side, ts: Ts, gone: [u64; 2]) -> Head {
+    pub(super) fn markers_are_forgotten(&self, side: Side, ts: Ts, gone: [u64; 2], removed: Seq) -> Head {
         let mut state = self.state.lock();
         state.durable.forget(side, ts);
         state.durable.standing.peers_gone = gone;
+        state.durable.standing.removed = removed;
+        if removed >= state.begin.first {
+            let first_sent = state.durable.first_sent;
+            state.begin = Begin { first: Seq(removed.0 + 1), ts: Ts(0), first_sent };
+        }
         state.durable
     }
 
@@ -472,21 +492,4 @@ impl CellState {
 /// Whether a key first used at `first` is forgotten at `now`.
 pub(super) fn expired(first: Ts, now: Ts) -> bool {
     u128::from(now.0.saturating_sub(first.0)) > KEY_WINDOW.as_micros()
-}
-
-/// Whether a message is what a draft with the same key asks for.
-pub(super) fn is_repeat(message: &Message, draft: &Draft) -> bool {
-    match message.revision.as_ref().and_then(|revision| revision.first_digest) {
-        Some(digest) => digest == first_digest(draft.text.as_str(), draft.data.as_ref().map(Data::as_str)),
-        None => *message.text == *draft.text.as_str() && message.data == draft.data,
-    }
-}
-
-/// The recent keys among messages.
-pub(super) fn keys_of<'a>(seed: u64, messages: impl Iterator<Item = &'a Arc<Message>>) -> Keys {
-    let uses = messages.filter_map(|message| {
-        let hash = KeyHash::of(seed, message.sender, message.key.as_ref()?);
-        Some((hash, KeyUse { seq: message.seq, ts: message.ts }))
-    });
-    uses.collect()
 }

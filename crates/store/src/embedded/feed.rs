@@ -199,7 +199,8 @@ impl Inner {
         let cell = self.cells.hot(&chat);
         let last = cell.as_ref().and_then(|cell| cell.message(shown.head.last));
         let begin = shown.begin;
-        let stands = begin.ts >= limits.cut && begin.first >= limits.by_count(shown.head.last);
+        let first = limits.by_count(shown.head.last).max(Seq(shown.head.standing.removed.0 + 1));
+        let stands = begin.ts >= limits.cut && begin.first >= first;
         let first = if !self.retained.is_any() {
             Some(Seq(1))
         } else if stands && begin.ts > Ts(0) {

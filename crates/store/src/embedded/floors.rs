@@ -195,12 +195,13 @@ pub(super) fn begin_of(
     chat: &Chat,
     head: &Head,
 ) -> Result<Begin, StoreError> {
-    if !retained.is_any() {
+    let removed = head.standing.removed;
+    if !retained.is_any() && removed == Seq(0) {
         return Ok(Begin::START);
     }
     let limits = retained.limits();
     let stands = of(view, chat)?.map_or(Begin::START, |floor| floor.begin);
-    let mut first = stands.first.max(limits.by_count(head.last));
+    let mut first = stands.first.max(Seq(removed.0 + 1)).max(limits.by_count(head.last));
     for rule in retained.rules().iter().filter(|rule| rule.upto < head.last_ts) {
         let later = first_from(view, chat, first, head.last, Ts(rule.upto.0 + 1))?;
         first = first.max(first_kept(rule.keep, Seq(later.0 - 1)));

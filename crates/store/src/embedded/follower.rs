@@ -6,7 +6,7 @@
 use super::{
     changes,
     failure::Failure,
-    head::{Head, decode_derived, encode_derived, encode_head},
+    head::{Head, decode_derived, encode_derived, encode_head, inbox_key},
     overlay::{Generation, Overlay},
     reader,
     tables::{Tables, engine},
@@ -84,18 +84,22 @@ impl Follower {
     }
 }
 
-/// Writes inbox rows in one batch, and with them that all is derived up to a time.
+/// Writes inbox rows in one batch, and with them that all is derived up to a time. A chat that was removed has none.
 pub(super) fn write_heads(
     tables: &Tables,
     rows: &[(&Chat, Side, &Head)],
     derived: Option<Ts>,
 ) -> fjall::Result<()> {
     let mut bytes = BytesMut::new();
+    let stands = rows.iter().filter(|(_, _, head)| !head.is_removed());
     let mut places: Vec<_> =
-        rows.iter().map(|(chat, side, head)| encode_head(chat, *side, head, &mut bytes)).collect();
+        stands.map(|(chat, side, head)| encode_head(chat, *side, head, &mut bytes)).collect();
     places.extend(derived.map(|upto| encode_derived(upto, &mut bytes)));
     let bytes = bytes.freeze();
-    let mut batch = tables.batch(places.len());
+    let mut batch = tables.batch(rows.len() + 1);
+    for (chat, side, _) in rows.iter().filter(|(_, _, head)| head.is_removed()) {
+        batch.remove(&tables.inbox, inbox_key(chat.user(*side), chat));
+    }
     for place in places {
         batch.insert(&tables.inbox, bytes.slice(place.key), bytes.slice(place.value));
     }

@@ -2,9 +2,9 @@
 //!
 //! ```text
 //! markers  key    chat, canonical, UTF-8
-//!          value  version u8 = 2, standing, checksum
+//!          value  version u8 = 3, standing, checksum
 //! inbox    key    user, UTF-8 | 0x00 | chat, canonical, UTF-8
-//!          value  version u8 = 2
+//!          value  version u8 = 3
 //!                 last seq, last ts, ts of the last change, messages that the first user sent (varints)
 //!                 standing, checksum
 //! inbox    key    0x00                                     (no user is empty, so it is before all of them)
@@ -12,7 +12,8 @@
 //!
 //! standing    per user: delivered seq, ts; read seq, ts; messages of the peer up to the read seq (varints);
 //!             from version 2 on also unsent messages of the peer above it (varint), and after both users when a message of the
-//!             chat was last revised, or a user's markers were forgotten (varint)
+//!             chat was last revised, or a user's markers were forgotten (varint); from version 3 on then when either user was erased from
+//!             the chat (varints), and the message up to which it was removed, since both were (varint)
 //! checksum    u32: CRC-32 of the key and of the value up to here
 //! ```
 //! The rows of `markers` are written with the changes that they are of; those of `inbox` are derived, and written late.
@@ -22,8 +23,9 @@ use super::record::RowPlace;
 use bytes::{BufMut, BytesMut};
 use chinwag_model::{Chat, Marker, MarkerKind, Markers, Message, Seq, Side, Ts};
 
-const VERSION: u8 = 2;
-/// The version before, which knows no revisions. Its rows stay until they change.
+const VERSION: u8 = 3;
+/// The versions before: the first knows no revisions, the second no one who was erased. Their rows stay until they change.
+const VERSION_2: u8 = 2;
 const VERSION_1: u8 = 1;
 /// The key of the row that says up to when the others are derived.
 pub(super) const DERIVED_KEY: &[u8] = &[0];
@@ -38,6 +40,10 @@ pub(super) struct Standing {
     pub(super) peers_gone: [u64; 2],
     /// When a message of the chat was last revised, or a user's markers were forgotten.
     pub(super) revised: Ts,
+    /// When either user was last erased from the chat; 0 where never.
+    pub(super) erased: [Ts; 2],
+    /// The chat was removed up to this message, since both users were erased; 0 where it never was.
+    pub(super) removed: Seq,
 }
 
 /// A chat at one moment.
@@ -60,8 +66,14 @@ impl Default for Standing {
 }
 
 impl Standing {
-    pub(super) const START: Self =
-        Self { markers: [Markers::START; 2], peers_read: [0; 2], peers_gone: [0; 2], revised: Ts(0) };
+    pub(super) const START: Self = Self {
+        markers: [Markers::START; 2],
+        peers_read: [0; 2],
+        peers_gone: [0; 2],
+        revised: Ts(0),
+        erased: [Ts(0); 2],
+        removed: Seq(0),
+    };
 
     /// Puts a marker where it moved to; `peers` is how many messages of the peer stand up to there.
     pub(super) fn put(&mut self, side: Side, kind: MarkerKind, marker: Marker, peers: u64) {
@@ -71,8 +83,9 @@ impl Standing {
         }
     }
 
-    /// Forgets a user's markers; the messages that are unsent above them are to be counted anew.
+    /// Forgets a user's markers, since the user is erased; the messages that are unsent above them are to be counted anew.
     pub(super) fn forget(&mut self, side: Side, ts: Ts) {
+        self.erased[side.index()] = ts;
         self.markers[side.index()] = Markers::START;
         self.peers_read[side.index()] = 0;
         self.revised = self.revised.max(ts);
@@ -122,6 +135,11 @@ impl Head {
     pub(super) fn forget(&mut self, side: Side, ts: Ts) {
         self.standing.forget(side, ts);
         self.changed = self.changed.max(ts);
+    }
+
+    /// Whether all of the chat was removed, and nothing was sent since.
+    pub(super) fn is_removed(&self) -> bool {
+        self.last.0 > 0 && self.last <= self.standing.removed
     }
 
     /// How many messages a user sent. In a note to self the second sent none.
@@ -225,7 +243,7 @@ pub(super) fn decode_derived(value: &[u8]) -> Result<Ts, Wrong> {
 fn versioned<'a>(key: &[u8], value: &'a [u8]) -> Result<(Reader<'a>, u8), Wrong> {
     let mut row = Reader(checked(key, value)?);
     match row.u8()? {
-        version @ (VERSION | VERSION_1) => Ok((row, version)),
+        version @ (VERSION | VERSION_2 | VERSION_1) => Ok((row, version)),
         _ => Err("the row is of an unknown version"),
     }
 }
@@ -240,7 +258,10 @@ fn put_standing(standing: &Standing, into: &mut BytesMut) {
         put_varint(into, peers);
         put_varint(into, gone);
     }
-    put_varint(into, standing.revised.0);
+    let [first, second] = standing.erased;
+    for number in [standing.revised.0, first.0, second.0, standing.removed.0] {
+        put_varint(into, number);
+    }
 }
 
 fn read_standing(row: &mut Reader<'_>, version: u8) -> Result<Standing, Wrong> {
@@ -250,12 +271,16 @@ fn read_standing(row: &mut Reader<'_>, version: u8) -> Result<Standing, Wrong> {
             *standing.markers[side].get_mut(kind) = Marker { seq: Seq(row.varint()?), ts: Ts(row.varint()?) };
         }
         standing.peers_read[side] = row.varint()?;
-        if version >= VERSION {
+        if version >= VERSION_2 {
             standing.peers_gone[side] = row.varint()?;
         }
     }
-    if version >= VERSION {
+    if version >= VERSION_2 {
         standing.revised = Ts(row.varint()?);
+    }
+    if version >= VERSION {
+        standing.erased = [Ts(row.varint()?), Ts(row.varint()?)];
+        standing.removed = Seq(row.varint()?);
     }
     Ok(standing)
 }
@@ -277,6 +302,8 @@ mod tests {
                 peers_read: [170, 0],
                 peers_gone: [3, 0],
                 revised: Ts(7_000),
+                erased: [Ts(0), Ts(6_000)],
+                removed: Seq(150),
             },
         }
     }

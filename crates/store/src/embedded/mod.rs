@@ -59,10 +59,11 @@ pub use sweep::Swept;
 use crate::{
     Appended, CatchUp, Outlet, Store, StoreError, StoreFuture,
     clock::ClockWatch,
+    revise::is_repeat,
     vitals::{Observer, Vitals},
 };
 use blocks::Blocks;
-use cell::{ChatCell, InMemory, KeyHash, is_repeat};
+use cell::{ChatCell, InMemory, KeyHash};
 use cells::Cells;
 use chinwag_model::{
     Block, Blocked, BlocksPage, BlocksQuery, Change, Chat, Draft, Epoch, InboxPage, InboxQuery, Mark, Marked,

@@ -72,6 +72,8 @@ pub(super) struct Forgetting {
     pub(super) side: Side,
     /// The peer's messages that are unsent: all of them are above a marker that is no more.
     pub(super) gone: BTreeSet<Seq>,
+    /// The chat's last message, where it goes with all before it unless more happens meanwhile.
+    pub(super) removable: Option<Seq>,
     /// So that none becomes so meanwhile.
     pub(super) turn: OwnedMutexGuard<()>,
 }

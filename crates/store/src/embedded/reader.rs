@@ -2,7 +2,7 @@
 
 use super::{
     blocks,
-    cell::{Keys, expired, keys_of},
+    cell::{KeyHash, KeyUse, Keys, expired},
     codec::Wrong,
     floors::{self, Begin},
     head::{Head, Standing, decode_head, decode_standing, inbox_prefix},
@@ -180,6 +180,15 @@ fn read_keys(
         }
     }
     Ok(())
+}
+
+/// The recent keys among messages.
+fn keys_of<'a>(seed: u64, messages: impl Iterator<Item = &'a Arc<Message>>) -> Keys {
+    let uses = messages.filter_map(|message| {
+        let hash = KeyHash::of(seed, message.sender, message.key.as_ref()?);
+        Some((hash, KeyUse { seq: message.seq, ts: message.ts }))
+    });
+    uses.collect()
 }
 
 /// A chat's messages up to one, the newest first, without gaps.

@@ -14,14 +14,14 @@ use chinwag_model::Ts;
 use parking_lot::Mutex;
 use std::sync::{
     Arc,
-    atomic::{AtomicU64, Ordering::Acquire, Ordering::Release},
+    atomic::{AtomicBool, AtomicU64, Ordering::Acquire, Ordering::Release},
 };
 
 /// How far expiry has come.
 pub(super) struct Retained {
     settings: Retention,
-    /// Whether anything may have expired.
-    any: bool,
+    /// Whether anything may have expired, or was removed.
+    any: AtomicBool,
     keep: u64,
     reached: AtomicU64,
     cut: AtomicU64,
@@ -65,7 +65,7 @@ impl Retained {
     fn with(expiry: &Expiry, settings: Retention, any: bool) -> Self {
         Self {
             settings,
-            any,
+            any: AtomicBool::new(any),
             keep: expiry.keep,
             reached: AtomicU64::new(expiry.reach.reached.0),
             cut: AtomicU64::new(expiry.reach.cut.0),
@@ -74,9 +74,19 @@ impl Retained {
         }
     }
 
-    /// Whether anything may have expired.
+    /// Whether anything may have expired, or was removed.
     pub(super) fn is_any(&self) -> bool {
-        self.any
+        self.any.load(Acquire)
+    }
+
+    /// Takes in that a chat will be removed. It is on disk before the chat is, so that a store that is opened again knows. It blocks.
+    pub(super) fn begin(&self, tables: &Tables) -> fjall::Result<()> {
+        let _writing = self.writing.lock();
+        if !self.is_any() {
+            write(tables, &Expiry { reach: self.reach(), keep: self.keep, rules: self.rules().to_vec() })?;
+            self.any.store(true, Release);
+        }
+        Ok(())
     }
 
     /// Whether anything expires.

@@ -6,7 +6,7 @@
 use super::{
     answer::{Done, What},
     blocks::{self, Blocks},
-    cell::{ChatCell, KeyHash, Known, is_repeat},
+    cell::{ChatCell, KeyHash, Known},
     changes::{self, Change, Kind},
     committer::{Batch, Committing},
     failure::Failure,
@@ -23,7 +23,7 @@ use super::{
 use crate::{
     StoreError,
     embedded::cells::Cells,
-    revise::{apply, reaches_the_peer},
+    revise::{apply, is_repeat, reaches_the_peer},
 };
 use bytes::BytesMut;
 use chinwag_model::{
@@ -196,19 +196,17 @@ impl Sequencer {
         reply: Reply,
         room: &Result<(), StoreError>,
     ) {
-        let Forgetting { chat, side, gone, turn } = forgetting;
-        if cell.markers(side) == Markers::START {
-            return reply.give(Ok(Outcome::Forgotten(false)));
-        }
+        let Forgetting { chat, side, gone, removable, turn } = forgetting;
+        let had = cell.markers(side) != Markers::START;
         if let Err(full) = room {
             return reply.give(Err(full.clone()));
         }
         let ts = self.timeline.take();
-        let gone = cell.forget(side, gone, ts);
+        let (gone, removed) = cell.forget(side, gone, removable, ts);
         let kind = Kind::Forgotten(side);
         self.gathered.changes.push(Change { ts, kind, chat: chat.clone(), seq: Seq(0) });
         self.gathered.marked.insert(chat.clone(), cell.clone());
-        let what = What::Forgotten { chat, side, ts, gone, cell, _turn: turn };
+        let what = What::Forgotten { chat, side, ts, gone, had, removed, cell, _turn: turn };
         self.gathered.done.push(Done { what, reply });
     }
 
@@ -221,6 +219,8 @@ impl Sequencer {
         room: &Result<(), StoreError>,
     ) {
         let Mark { chat, side, kind, seq } = mark;
+        // None moves where the chat was removed meanwhile.
+        let seq = if cell.head().is_removed() { Seq(0) } else { seq };
         let mut raised = cell.markers(side).moved_by(kind, seq).peekable();
         if let (Some(_), Err(full)) = (raised.peek(), room) {
             return reply.give(Err(full.clone()));

@@ -1,4 +1,4 @@
-//! The thread that frees the disk of messages that have expired. They are hidden already, whether or not it has come to them.
+//! The thread that frees the disk of messages that have expired or were removed. They are hidden already, whether or not it has come to them.
 //!
 //! A pass goes over all chats in the order of their names, in small steps with a pause after each, so that it takes about half of a
 //! disk that has nothing else to do. Each step is whole by itself: it writes where the chats begin, and with it the end of their
@@ -8,7 +8,7 @@ use super::{
     cells::Cells,
     failure::Failure,
     floors::{self, Begin, Floor},
-    head::Head,
+    head::{Head, Standing},
     reader, record,
     retained::Retained,
     revisions,
@@ -195,7 +195,10 @@ impl Sweep {
     fn plan(&self, view: &View, oldest: Message, room: usize) -> Result<Option<Plan>, StoreError> {
         let (limits, chat) = (self.retained.limits(), oldest.chat.clone());
         let stands = floors::of(view, &chat)?;
-        if limits.keep == 0 && self.retained.rules().is_empty() && oldest.ts >= limits.cut {
+        // Every message of a chat that was removed is unsent.
+        let removed = if oldest.is_unsent() { reader::standing(view, &chat)?.removed } else { Seq(0) };
+        let is_kept = oldest.ts >= limits.cut && oldest.seq > removed;
+        if limits.keep == 0 && self.retained.rules().is_empty() && is_kept {
             let known = stands.is_none_or(|floor| floor.begin.first <= oldest.seq);
             if known {
                 return Ok(None);
@@ -203,14 +206,15 @@ impl Sweep {
         }
         let from = oldest.seq;
         let last = reader::backwards(view, &chat, Seq(u64::MAX)).next().transpose()?.unwrap_or(oldest);
-        let head = Head::of(&last, super::head::Standing::START);
+        let head = Head::of(&last, Standing { removed, ..Standing::START });
         let begin = floors::begin_of(view, &self.retained, &chat, &head)?;
         let keys_cut = self.retained.reach().keys_cut();
         let mut rows = Vec::new();
         let mut more = false;
         for row in view.messages_in(record::key(&chat, from)..record::key(&chat, begin.first.max(from))) {
             let message = reader::read(&chat, row)?;
-            if message.ts >= keys_cut {
+            // What was removed holds no key.
+            if message.ts >= keys_cut && message.seq > removed {
                 break;
             }
             if rows.len() == room {

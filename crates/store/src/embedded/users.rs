@@ -227,7 +227,8 @@ impl Inbox {
         let mut state = self.state.lock();
         let state = &mut *state;
         for (chat, head, begin, unread) in chats {
-            let Some(shown) = state.chats.get_mut(&chat) else { continue };
+            let known = state.chats.get_mut(&chat).filter(|shown| !shown.head.is_removed());
+            let Some(shown) = known else { continue };
             state.unread = state.unread - shown.unread + unread;
             (shown.begin, shown.unread) = (begin, unread);
             let count_at =
@@ -246,11 +247,13 @@ impl Inbox {
     }
 
     /// What a page may show, the newest first, and one more to tell whether there is more; and the unread messages of
-    /// all chats. A chat whose messages are all from before `cut` is not there.
+    /// all chats. A chat whose messages are all from before `cut` is not there, nor is one that was removed.
     pub(super) fn page(&self, query: &InboxQuery, cut: Ts) -> (Vec<(Chat, Shown)>, u64) {
         let state = self.state.lock();
         let is_there = |shown: &&Shown| {
-            shown.head.last_ts >= cut && query.before.is_none_or(|before| shown.head.last_ts < before)
+            !shown.head.is_removed()
+                && shown.head.last_ts >= cut
+                && query.before.is_none_or(|before| shown.head.last_ts < before)
         };
         let heads = if let Some(chat) = &query.chat {
             let shown = state.chats.get(chat).filter(is_there);
@@ -285,7 +288,10 @@ impl Inbox {
 impl State {
     /// Puts in a head, unless a newer one is here.
     fn put(&mut self, chat: &Chat, side: Side, head: &Head) {
+        let read_of = |head: &Head| head.standing.markers[side.index()].read.seq;
         let (mut was_read, mut went_back) = (None, false);
+        // One that was removed is known, so that no older head puts it back, and stands in no order.
+        let in_order = |ts| (!head.is_removed()).then(|| (ts, Some(chat.clone())));
         let shown = match self.chats.entry(chat.clone()) {
             hash_map::Entry::Occupied(known) if known.get().head.changed >= head.changed => return,
             hash_map::Entry::Occupied(known) => {
@@ -293,33 +299,33 @@ impl State {
                 let before = shown.head;
                 self.unread -= shown.unread;
                 self.by_changed.remove(&(before.changed, Some(chat.clone())));
-                if before.last_ts != head.last_ts {
+                if before.last_ts != head.last_ts || head.is_removed() {
                     self.by_last.remove(&(before.last_ts, Some(chat.clone())));
-                    self.by_last.insert((head.last_ts, Some(chat.clone())));
+                    self.by_last.extend(in_order(head.last_ts));
                 }
+                went_back = read_of(head) < read_of(&before);
                 was_read = (before.unread(side) == 0).then_some(before.last_ts);
-                let read = |head: &Head| head.standing.markers[side.index()].read.seq;
-                went_back = read(head) < read(&before);
                 shown.head = *head;
                 shown
             }
             hash_map::Entry::Vacant(place) => {
-                self.by_last.insert((head.last_ts, Some(chat.clone())));
+                self.by_last.extend(in_order(head.last_ts));
                 place.insert(Shown { head: *head, begin: Begin::START, unread: 0, count_at: None })
             }
         };
-        self.by_changed.insert((head.changed, Some(chat.clone())));
-        let unread = head.unread(side);
+        self.by_changed.extend(in_order(head.changed));
+        let removed = head.standing.removed;
+        let unread = if head.is_removed() { 0 } else { head.unread(side) };
         shown.unread = unread;
         self.unread += unread;
-        if self.expiry.any {
+        if self.expiry.any || removed > Seq(0) {
             // What is unread may have expired in part: by its number, or by its age, which one look at the chat tells until when not.
-            let read = head.standing.markers[side.index()].read.seq;
-            let by_number = shown.begin.first.max(first_kept(self.expiry.keep, head.last)) > Seq(read.0 + 1);
+            let first = shown.begin.first.max(first_kept(self.expiry.keep, head.last));
+            let by_number = first.max(Seq(removed.0 + 1)) > Seq(read_of(head).0 + 1);
             let count_at = match shown.count_at {
                 _ if unread == 0 => None,
                 _ if by_number => Some(COUNT_ALWAYS),
-                // An erased user's marker is at the start again, and what it had passed may have expired.
+                // The marker was forgotten, so what is unread began before anything that was counted.
                 _ if went_back => Some(COUNT_ONCE),
                 Some(known) if known != COUNT_ALWAYS => Some(known),
                 // What is unread came after that.

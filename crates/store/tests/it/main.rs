@@ -4,6 +4,7 @@ mod archive;
 mod backends;
 mod backup;
 mod embedded;
+mod erase;
 mod feed;
 mod keys;
 mod model;

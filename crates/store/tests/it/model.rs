@@ -19,7 +19,7 @@ enum Step {
     Burst { chat: usize, count: usize },
     Mark { chat: usize, user: bool, read: bool, seq: u64 },
     Revise { chat: usize, user: bool, back: u64, change: u8 },
-    Erase { chat: usize, user: bool },
+    Erase { chat: usize, user: bool, both: bool },
     Block { chat: usize, user: bool, on: bool },
     Inbox { user: usize, back: Option<usize>, limit: usize, chat: Option<usize> },
     CatchUp { user: usize, back: Option<usize> },
@@ -57,7 +57,8 @@ fn step() -> impl Strategy<Value = Step> {
             .prop_map(|(user, back, limit, chat)| Step::Inbox { user, back, limit, chat }),
         6 => (0..USERS.len(), prop::option::weighted(0.9, 0..150_usize))
             .prop_map(|(user, back)| Step::CatchUp { user, back }),
-        2 => (chat.clone(), any::<bool>()).prop_map(|(chat, user)| Step::Erase { chat, user }),
+        3 => (chat.clone(), any::<bool>(), any::<bool>())
+            .prop_map(|(chat, user, both)| Step::Erase { chat, user, both }),
         2 => (chat, 1..60_usize).prop_map(|(chat, count)| Step::Burst { chat, count }),
         2 => (0..60 * 60 * 30_u64).prop_map(|seconds| Step::Pass { seconds }),
         1 => (0..60 * 60 * 2_u64).prop_map(|seconds| Step::SetBack { seconds }),
@@ -83,6 +84,48 @@ fn retention(keep: usize) -> Retention {
     Retention {
         max_age: (hours > 0).then(|| Duration::from_hours(hours)),
         max_messages: (messages > 0).then_some(messages),
+    }
+}
+
+/// Erases a user from a chat, in the store as in the model.
+async fn erase_from(store: &dyn Store, model: &MemoryStore, chat: &str, user: &str) -> TestCaseResult {
+    let last = model.page(query(chat, 0, Direction::Reverse, 1)).await.expect("a page");
+    for seq in 1..=last.messages.first().map_or(0, |last| last.seq.0) {
+        let erase = erase(chat, user, seq);
+        prop_assert_eq!(store.revise(erase.clone()).await, model.revise(erase).await);
+    }
+    let (chat, _) = Chat::parse(chat).expect("a chat");
+    let side = chat.side_of(user).expect("a member");
+    prop_assert_eq!(store.forget(chat.clone(), side).await, model.forget(chat, side).await);
+    Ok(())
+}
+
+/// Which keys may be asked with. While time is in doubt one of over 24 hours may still be known, or its message may be gone by then,
+/// and both are right: so it is not asked with.
+#[derive(Default)]
+struct Keys {
+    passed_s: u64,
+    /// Whether the clock may have jumped since the start.
+    in_doubt: bool,
+    /// When each was first sent, by chat, sender and key.
+    first_s: HashMap<(Chat, &'static str, u8), u64>,
+}
+
+impl Keys {
+    fn of(chat: usize, sender: bool, key: u8) -> (Chat, &'static str, u8) {
+        let (name, users) = CHATS[chat];
+        (Chat::parse(name).expect("a chat").0, users[usize::from(sender)], key)
+    }
+
+    fn ask(&self, chat: usize, sender: bool, key: Option<u8>) -> Option<u8> {
+        let first = |key| self.first_s.get(&Self::of(chat, sender, key));
+        key.filter(|key| !(self.in_doubt && first(*key).is_some_and(|first| self.passed_s - first > DAY_S)))
+    }
+
+    fn answered(&mut self, chat: usize, sender: bool, key: Option<u8>, stored: bool) {
+        if let (Some(key), true) = (self.ask(chat, sender, key), stored) {
+            self.first_s.insert(Self::of(chat, sender, key), self.passed_s);
+        }
     }
 }
 
@@ -112,30 +155,17 @@ async fn compare(backend: &Embedded, keep: usize, steps: &[Step]) -> TestCaseRes
     model.retain(retention(keep));
     let mut store = backend.store_keeping(clock.clone(), retention(keep));
     let mut wall = START.0;
-    // The seconds that have passed; at how many each key was first sent; and whether the clock may have jumped since the start.
-    let (mut passed, mut keys, mut in_doubt) = (0, HashMap::new(), false);
+    let mut keys = Keys::default();
     // The times at which the store stood after each step.
     let mut times = vec![0];
     for step in steps {
         times.extend(model.catch_up(user("a"), None).await.map(|caught| caught.upto.0));
         match *step {
             Step::Send { chat, sender, text, key, data } => {
-                let name =
-                    (Chat::parse(CHATS[chat].0).expect("a chat").0, CHATS[chat].1[usize::from(sender)]);
-                // While time is in doubt a key of over 24 hours may still be known, or its message may be gone: both are right.
-                let is_open = |key: &u8| {
-                    let first = keys.get(&(name.clone(), *key)).copied();
-                    in_doubt && first.is_some_and(|first: u64| passed - first > DAY_S)
-                };
-                let key = key.filter(|key| !is_open(key));
-                let draft = send(chat, sender, text, key, data);
+                let draft = send(chat, sender, text, keys.ask(chat, sender, key), data);
                 let (stored, expected) = (store.append(draft.clone()).await, model.append(draft).await);
                 prop_assert_eq!(&stored, &expected);
-                if let (Some(key), Ok(stored)) = (key, stored)
-                    && !stored.replayed
-                {
-                    keys.insert((name, key), passed);
-                }
+                keys.answered(chat, sender, key, stored.is_ok_and(|stored| !stored.replayed));
             }
             Step::Burst { chat, count } => {
                 for n in 0..count {
@@ -166,17 +196,11 @@ async fn compare(backend: &Embedded, keep: usize, steps: &[Step]) -> TestCaseRes
                 let revise = revise(name, users[usize::from(user)], seq, change);
                 prop_assert_eq!(store.revise(revise.clone()).await, model.revise(revise).await);
             }
-            Step::Erase { chat, user } => {
+            Step::Erase { chat, user, both } => {
                 let (name, users) = CHATS[chat];
-                let user = users[usize::from(user)];
-                let last = model.page(query(name, 0, Direction::Reverse, 1)).await.expect("a page");
-                for seq in 1..=last.messages.first().map_or(0, |last| last.seq.0) {
-                    let erase = erase(name, user, seq);
-                    prop_assert_eq!(store.revise(erase.clone()).await, model.revise(erase).await);
+                for second in [user, !user].into_iter().take(1 + usize::from(both)) {
+                    erase_from(&*store, &model, name, users[usize::from(second)]).await?;
                 }
-                let (chat, _) = Chat::parse(name).expect("a chat");
-                let side = chat.side_of(user).expect("a member");
-                prop_assert_eq!(store.forget(chat.clone(), side).await, model.forget(chat, side).await);
             }
             Step::Block { chat, user, on } => compare_block(&*store, &model, chat, user, on).await?,
             Step::Inbox { user, back, limit, chat } => {
@@ -196,7 +220,7 @@ async fn compare(backend: &Embedded, keep: usize, steps: &[Step]) -> TestCaseRes
             }
             Step::Pass { seconds } => {
                 clock.advance(Duration::from_secs(seconds));
-                passed += seconds;
+                keys.passed_s += seconds;
                 wall += seconds * 1_000_000;
             }
             Step::SetBack { seconds } => {
@@ -204,13 +228,13 @@ async fn compare(backend: &Embedded, keep: usize, steps: &[Step]) -> TestCaseRes
                 clock.step_to(Ts(wall));
             }
             Step::Jump { seconds } => {
-                in_doubt = true;
+                keys.in_doubt = true;
                 wall += seconds * 1_000_000;
                 clock.step_to(Ts(wall));
             }
             Step::Sweep => drop(store.sweep().await.expect("swept")),
             Step::Reopen { keep } => {
-                in_doubt = false;
+                keys.in_doubt = false;
                 store.close().await.expect("closed");
                 drop(store);
                 store = backend.store_keeping(clock.clone(), retention(keep));

@@ -49,7 +49,7 @@ fn pieces<E: From<StoreError>>(
 ) -> Result<(), E> {
     let retained = Retained::of(view)?;
     let mut before: Option<Chat> = None;
-    let mut first = Seq(1);
+    let (mut first, mut given) = (Seq(1), false);
     for row in rows {
         let (key, value) = row.into_inner().map_err(|error| engine(&error))?;
         let damaged = |wrong| {
@@ -59,17 +59,20 @@ fn pieces<E: From<StoreError>>(
         let known = before.as_ref().filter(|chat| chat.as_str() == name);
         let message: Message = record::decode(known, &key, &value).map_err(damaged)?;
         if known.is_none() {
-            if let Some(ended) = before.replace(message.chat.clone()) {
+            if let Some(ended) = before.replace(message.chat.clone()).filter(|_| given) {
                 markers(view, ended, take)?;
             }
+            given = false;
             first = first_of(view, &retained, &message.chat)?;
         }
         if message.seq < first {
             continue;
         }
         take(Piece::Message(message))?;
+        given = true;
     }
-    before.map_or(Ok(()), |ended| markers(view, ended, take))
+    // A chat of which nothing is left has no place for markers either.
+    before.filter(|_| given).map_or(Ok(()), |ended| markers(view, ended, take))
 }
 
 /// The first message of a chat that has not expired.
