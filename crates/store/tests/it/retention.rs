@@ -1,7 +1,9 @@
 //! What only the embedded store has of history that expires: its disk, its backups, its exports.
 
 use crate::backends::Embedded;
-use chinwag_model::{Direction::Forward, ManualClock, MarkerKind, Message, Seq, Ts, limits::SWEEP_EVERY};
+use chinwag_model::{
+    Chat, Direction::Forward, ManualClock, MarkerKind, Message, Seq, Side, Ts, limits::SWEEP_EVERY,
+};
 use chinwag_store::{
     Retention, Store, StoreError,
     contract::{Backend, START, UNSEND, draft, edit, inbox, mark, query, react, revise},
@@ -59,6 +61,22 @@ fn bytes_of(dir: &Path) -> u64 {
             if about.is_dir() { bytes_of(&entry.path()) } else { about.len() }
         })
         .sum()
+}
+
+/// Whoever is erased has read nothing any more; what had expired by then stays uncounted.
+#[tokio::test]
+async fn a_marker_that_is_forgotten_brings_no_expired_message_back_as_unread() {
+    let backend = Embedded::new();
+    let store = backend.store_keeping(clock(), newest(1));
+    send(&*store, "a:b", 2, "text").await;
+    store.mark(mark("a:b", "b", MarkerKind::Read, 2)).await.expect("marked");
+    close(store).await;
+    let store = backend.store_keeping(clock(), Retention::default());
+    let (chat, _) = Chat::parse("a:b").expect("a chat");
+    assert!(store.forget(chat, Side::Second).await.expect("forgotten"));
+    let page = store.inbox(inbox("b", 0, 10, None)).await.expect("an inbox");
+    assert_eq!((page.unread_total, page.entries[0].unread, page.entries[0].first_seq), (1, 1, Seq(2)));
+    close(store).await;
 }
 
 /// 32 MiB of texts, of which a thirty-second part is kept.
