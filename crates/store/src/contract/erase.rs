@@ -106,6 +106,8 @@ pub async fn an_erased_key_is_new(backend: &dyn Backend) {
     assert_eq!((new.replayed, new.message.seq, new.message.nth), (false, Seq(7), 3));
     let known = store.append(keyed("a:b", "b", "four", "k4")).await.expect("known");
     assert_eq!((known.replayed, known.message.seq), (true, Seq(4)), "the peer's are known");
+    let known = store.append(keyed("a:b", "b", "two", "k2")).await.expect("known");
+    assert_eq!((known.replayed, known.message.seq), (true, Seq(2)), "also where the user had reacted");
     assert_eq!(stands(&*store, "b").await.0, 1);
     let known = store.append(keyed("a:b", "a", "another", "k3")).await.expect("known");
     assert_eq!((known.replayed, known.message.seq), (true, Seq(7)));

@@ -209,7 +209,9 @@ impl EmbeddedStore {
             return Err(StoreError::NoSuchMessage);
         }
         let (reply, answer) = Reply::new(permit);
-        let forget = if let (Change::Erase { .. }, Some(key)) = (&revise.change, &stands.key) {
+        let forget = if let (Change::Erase { of }, Some(key)) = (&revise.change, &stands.key)
+            && *of == stands.sender
+        {
             Some(KeyHash::of(inner.seed, stands.sender, key))
         } else {
             None

@@ -325,7 +325,7 @@ impl State {
             let count_at = match shown.count_at {
                 _ if unread == 0 => None,
                 _ if by_number => Some(COUNT_ALWAYS),
-                // The marker was forgotten, so what is unread began before anything that was counted.
+                // An erased user's marker is at the start again, and what it had passed may have expired.
                 _ if went_back => Some(COUNT_ONCE),
                 Some(known) if known != COUNT_ALWAYS => Some(known),
                 // What is unread came after that.

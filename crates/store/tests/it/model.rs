@@ -87,6 +87,44 @@ fn retention(keep: usize) -> Retention {
     }
 }
 
+/// A marker that moves, or stands where it is.
+async fn compare_mark(
+    store: &dyn Store,
+    model: &MemoryStore,
+    chat: usize,
+    user: bool,
+    read: bool,
+    seq: u64,
+) -> TestCaseResult {
+    let (name, users) = CHATS[chat];
+    let kind = if read { MarkerKind::Read } else { MarkerKind::Delivered };
+    let mark = mark(name, users[usize::from(user)], kind, seq);
+    prop_assert_eq!(store.mark(mark.clone()).await, model.mark(mark).await);
+    Ok(())
+}
+
+/// An edit, an unsend or a reaction, of a message so many before the last.
+async fn compare_revise(
+    store: &dyn Store,
+    model: &MemoryStore,
+    chat: usize,
+    user: bool,
+    back: u64,
+    change: u8,
+) -> TestCaseResult {
+    let (name, users) = CHATS[chat];
+    let last = model.page(query(name, 0, Direction::Reverse, 1)).await.expect("a page");
+    let seq = last.messages.first().map_or(0, |last| last.seq.0).saturating_sub(back).max(1);
+    let change = match change {
+        0..=2 => edit(&format!("text {change}")),
+        3 | 4 => UNSEND,
+        _ => react(["👍", "🎉"][usize::from(change % 2)], change == 7),
+    };
+    let revise = revise(name, users[usize::from(user)], seq, change);
+    prop_assert_eq!(store.revise(revise.clone()).await, model.revise(revise).await);
+    Ok(())
+}
+
 /// Erases a user from a chat, in the store as in the model.
 async fn erase_from(store: &dyn Store, model: &MemoryStore, chat: &str, user: &str) -> TestCaseResult {
     let last = model.page(query(chat, 0, Direction::Reverse, 1)).await.expect("a page");
@@ -179,22 +217,10 @@ async fn compare(backend: &Embedded, keep: usize, steps: &[Step]) -> TestCaseRes
                 prop_assert_eq!(store.page(query.clone()).await, model.page(query).await);
             }
             Step::Mark { chat, user, read, seq } => {
-                let (name, users) = CHATS[chat];
-                let kind = if read { MarkerKind::Read } else { MarkerKind::Delivered };
-                let mark = mark(name, users[usize::from(user)], kind, seq);
-                prop_assert_eq!(store.mark(mark.clone()).await, model.mark(mark).await);
+                compare_mark(&*store, &model, chat, user, read, seq).await?;
             }
             Step::Revise { chat, user, back, change } => {
-                let (name, users) = CHATS[chat];
-                let last = model.page(query(name, 0, Direction::Reverse, 1)).await.expect("a page");
-                let seq = last.messages.first().map_or(0, |last| last.seq.0).saturating_sub(back).max(1);
-                let change = match change {
-                    0..=2 => edit(&format!("text {change}")),
-                    3 | 4 => UNSEND,
-                    _ => react(["👍", "🎉"][usize::from(change % 2)], change == 7),
-                };
-                let revise = revise(name, users[usize::from(user)], seq, change);
-                prop_assert_eq!(store.revise(revise.clone()).await, model.revise(revise).await);
+                compare_revise(&*store, &model, chat, user, back, change).await?;
             }
             Step::Erase { chat, user, both } => {
                 let (name, users) = CHATS[chat];

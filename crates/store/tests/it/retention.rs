@@ -105,8 +105,8 @@ async fn the_directory_shrinks() {
         .expect("the files are written anew")
         .expect("it lives");
     let left = bytes_of(backend.path());
-    // A journal has its size whatever it holds.
-    assert!(left < (64 << 20) + (6 << 20), "{left} of {full}");
+    // A journal has its size whatever it holds, and tables that were merged wait a moment to be removed.
+    assert!(left < (64 << 20) + (16 << 20), "{left} of {full}");
     assert_eq!(store.sweep().await.expect("swept").messages, 0, "nothing is found twice");
     assert_eq!(seqs(&*store, "a:3").await, (65..=128).collect::<Vec<_>>());
     assert_eq!(seqs(&*store, "a:4").await, [] as [u64; 0]);
