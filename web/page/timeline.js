@@ -112,7 +112,9 @@ export class Timeline {
         });
         this.#rows = rows;
         reconcile(this.list, [...rows.values()].map(({ row }) => row));
-        const pending = history.hasNewer ? [] : this.#pending;
+        // Its event may come before the reply to the send: it is there then, and waits no more.
+        const stored = new Set(messages.filter(({ sender }) => sender === view.me).map(({ key }) => key));
+        const pending = history.hasNewer ? [] : this.#pending.filter(({ entry }) => !stored.has(entry.key));
         reconcile(this.waiting, pending.map(({ entry, state }) => this.#pendingRow(entry, state)));
         this.list.hidden = messages.length === 0;
         this.waiting.hidden = pending.length === 0;
