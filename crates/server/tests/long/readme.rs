@@ -1,8 +1,8 @@
 //! Every command of the README, in its order, with the reply that it shows.
 //!
 //! With `CHINWAG_TEST_FULL=1` they are run to the letter: in a clean copy of the tree, built by `cargo run --release`, on port
-//! 8080. Else the executable under test stands in for the one that would be built, on a free port. Two commands are run by
-//! others: `docker compose` by `scripts/test-compose`, and `scripts/test` by whoever runs this.
+//! 8080. Else the executable under test stands in for the one that would be built, on a free port. Three commands are run by
+//! others: `docker compose` by `scripts/test-compose`, `scripts/test` by whoever runs this, and of TLS the flags alone are looked at.
 
 use crate::{
     child::{Server, serve},
@@ -32,6 +32,8 @@ fn the_commands_of_the_readme_work() {
                     fs::read_to_string(root.join("scripts/test-compose")).expect("scripts/test-compose");
                 assert!(script.contains("up --build -d"), "scripts/test-compose runs it");
             }
+            // It wants a port and a certificate of the world's; `tests/it/tls` serves with one of its own.
+            commands if commands.contains("--tls-cert-file") => place.knows_the_flags_of(commands),
             commands if commands.contains("chinwag serve ") => {
                 server.take().expect("the README starts the server first").stop();
                 server = Some(place.serve_anew(commands));
@@ -157,6 +159,18 @@ impl Place {
         let server = Server::spawn(command);
         server.await_ready();
         server
+    }
+
+    fn knows_the_flags_of(&self, commands: &str) {
+        let program =
+            if self.to_the_letter { "target/release/chinwag" } else { env!("CARGO_BIN_EXE_chinwag") };
+        let help = self.command(program).args(["serve", "--help"]).output().expect("the help");
+        let help = String::from_utf8_lossy(&help.stdout);
+        let flags: Vec<_> = commands.split_whitespace().filter(|word| word.starts_with("--")).collect();
+        assert!(flags.len() > 3, "{commands}");
+        for flag in flags {
+            assert!(help.split_whitespace().any(|word| word == flag), "{flag} is not there: {help}");
+        }
     }
 
     fn run(&self, commands: &str, server: &Server) -> Output {
