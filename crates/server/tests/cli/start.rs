@@ -76,7 +76,11 @@ fn a_start_under_a_supervisor_waits_for_the_key_set() {
     let serving = thread::spawn(move || {
         for (status, body) in [("503 Starting", ""), ("200 OK", set)] {
             let (mut stream, _) = provider.accept().expect("a request");
-            stream.read(&mut [0; 4096]).expect("a head");
+            let mut head = vec![0; 4096];
+            let mut length = 0;
+            while !head[..length].ends_with(b"\r\n\r\n") {
+                length += stream.read(&mut head[length..]).expect("a head");
+            }
             let reply = format!("HTTP/1.1 {status}\r\nContent-Length: {}\r\n\r\n{body}", body.len());
             stream.write_all(reply.as_bytes()).expect("written");
         }
