@@ -11,6 +11,7 @@ use serde_json::{Value, json};
 use std::{
     fs, io,
     path::{Path, PathBuf},
+    process::Command,
 };
 use tempfile::TempDir;
 
@@ -19,13 +20,13 @@ const CHAT: &str = "apple:banana";
 const HOUR_US: u64 = 3_600_000_000;
 
 /// A server whose wall clock a file sets, relative to the machine's.
-struct Machine {
+pub(crate) struct Machine {
     directory: TempDir,
 }
 
 impl Machine {
     /// One whose clock is right; `None` where its clock can't be set.
-    fn new() -> Option<Self> {
+    pub(crate) fn new() -> Option<Self> {
         if !Path::new(LIBRARY).exists() {
             let why = format!("{LIBRARY} is missing; apt-get install libfaketime brings it");
             assert!(!full(), "{why}");
@@ -38,7 +39,7 @@ impl Machine {
     }
 
     /// Sets the clock, such as `+2h`.
-    fn set(&self, offset: &str) {
+    pub(crate) fn set(&self, offset: &str) {
         // In one step, so that no program reads half of it.
         let new = self.directory.path().join("clock.new");
         fs::write(&new, format!("{offset}\n")).expect("a file");
@@ -53,14 +54,19 @@ impl Machine {
         self.directory.path().join("data")
     }
 
-    fn start(&self) -> Server {
-        let mut command = serve(&self.data());
+    /// Has a command live by this machine's clock.
+    pub(crate) fn rule(&self, command: &mut Command) {
         command
             .env("LD_PRELOAD", LIBRARY)
             .env("FAKETIME_TIMESTAMP_FILE", self.clock())
             .env("FAKETIME_NO_CACHE", "1")
             .env("DONT_FAKE_MONOTONIC", "1")
             .env("FAKETIME_DONT_FAKE_STAT", "1");
+    }
+
+    fn start(&self) -> Server {
+        let mut command = serve(&self.data());
+        self.rule(&mut command);
         let server = Server::spawn(command);
         server.await_ready();
         server
