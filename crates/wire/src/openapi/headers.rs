@@ -1,16 +1,7 @@
-//! Headers of requests and replies, whatever the verb.
+//! Headers of replies, whatever the verb.
 
-use super::operations::{Kind, Parameter, parameter};
 use chinwag_model::limits::RATE_WINDOW;
 use serde_json::{Value, json};
-
-/// Of every request.
-pub(super) const TRACEPARENT: Parameter = parameter(
-    "Traceparent",
-    false,
-    Kind::Opaque,
-    "W3C Trace Context; the trace id of a good one names the request. A bad one refuses nothing.",
-);
 
 /// Of every reply.
 const OF_ALL: [&str; 1] = ["X-Request-Id"];

@@ -1,6 +1,6 @@
 //! What a verb of the HTTP face is, and how the document tells it.
 
-use super::{headers::TRACEPARENT, schemas::reference};
+use super::schemas::reference;
 use crate::ProblemCode as Code;
 use serde_json::{Map, Value, json};
 
@@ -194,6 +194,14 @@ pub(super) const fn parameter(
 ) -> Parameter {
     Parameter { name, required, kind, description }
 }
+
+/// Of every request.
+const TRACEPARENT: Parameter = parameter(
+    "Traceparent",
+    false,
+    Kind::Opaque,
+    "W3C Trace Context; the trace id of a good one names the request. A bad one refuses nothing.",
+);
 
 pub(super) const CHAT: Parameter = parameter("chat", true, Kind::Of("Chat"), "The chat, in either spelling.");
 pub(super) const USER: Parameter = parameter("user", true, Kind::Of("User"), "Whose.");
