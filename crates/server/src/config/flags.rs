@@ -64,7 +64,7 @@ fn arg(setting: &Setting) -> Arg {
         Kind::Address | Kind::AddressOrNone => arg.value_name("ADDRESS:PORT"),
         Kind::Path => arg.value_name("DIR").value_hint(ValueHint::DirPath),
         Kind::Choice(_) => arg.value_name("WORD"),
-        Kind::Words => arg.value_name("TEXT"),
+        Kind::Words | Kind::Url => arg.value_name("TEXT"),
         Kind::LogFilter => arg.value_name("FILTER"),
         Kind::Hosts => arg.value_name("NAME,…").action(ArgAction::Append),
         Kind::Origins => arg.value_name("ORIGIN,…").action(ArgAction::Append),

@@ -5,6 +5,7 @@ use std::{
     ffi::{OsStr, OsString},
     fmt,
     net::{Ipv6Addr, SocketAddr},
+    ops::Range,
     path::PathBuf,
 };
 
@@ -29,6 +30,8 @@ pub(crate) enum Kind {
     Networks,
     /// Any words, or none.
     Words,
+    /// The same, of which a URL has neither user nor password, since settings are shown.
+    Url,
     /// A whole number, both bounds included.
     Number {
         /// Least.
@@ -64,7 +67,7 @@ pub(crate) enum Value {
     Address(SocketAddr),
     /// Of [`Kind::Path`].
     Path(PathBuf),
-    /// Of [`Kind::Choice`], [`Kind::LogFilter`] and [`Kind::Words`]; empty of [`Kind::AddressOrNone`].
+    /// Of [`Kind::Choice`], [`Kind::LogFilter`], [`Kind::Words`] and [`Kind::Url`]; empty of [`Kind::AddressOrNone`].
     Text(String),
     /// Of [`Kind::Hosts`] and [`Kind::Origins`], in lower case.
     List(Vec<String>),
@@ -104,7 +107,8 @@ impl Kind {
             Self::Hosts => raw.list(is_host),
             Self::Origins => raw.list(is_origin),
             Self::Networks => Networks::read(raw.items()?).ok().map(Value::Networks),
-            Self::Words => raw
+            Self::Url if raw.text().is_some_and(|text| user_in(text).is_some()) => None,
+            Self::Words | Self::Url => raw
                 .text()
                 .filter(|text| !text.contains(char::is_control))
                 .map(|text| Value::Text(text.into())),
@@ -149,6 +153,7 @@ impl Kind {
                     .into()
             }
             Self::Words => "a text, or \"\" for none".into(),
+            Self::Url => "a text, or \"\" for none; a URL without a user or a password".into(),
             Self::Number { min, max } => format!("a whole number from {min} to {max}"),
             Self::Switch => "true or false".into(),
         }
@@ -187,6 +192,22 @@ fn is_origin(origin: &str) -> bool {
             Some(host) => host.parse::<Ipv6Addr>().is_ok(),
             None => is_host(host),
         }
+}
+
+/// Where a URL names a user, and mostly a password: from behind `://` to before `@`.
+fn user_in(text: &str) -> Option<Range<usize>> {
+    let start = text.find("://")? + 3;
+    let authority = text[start..].split(['/', '?', '#']).next()?;
+    Some(start..start + authority.rfind('@')?)
+}
+
+/// A text that is told to people, without what may be a password.
+fn told(text: &str) -> String {
+    let mut text = text.to_owned();
+    if let Some(user) = user_in(&text) {
+        text.replace_range(user, "***");
+    }
+    text
 }
 
 /// Whether a browser would name this port in an origin. It leaves out the scheme's own: with it no origin would match.
@@ -230,8 +251,8 @@ impl Raw {
 impl fmt::Display for Raw {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Word(word) => write!(f, "{:?}", word.to_string_lossy()),
-            Self::Text(text) => write!(f, "{text:?}"),
+            Self::Word(word) => write!(f, "{:?}", told(&word.to_string_lossy())),
+            Self::Text(text) => write!(f, "{:?}", told(text)),
             Self::Integer(number) => write!(f, "{number}"),
             Self::Bool(on) => write!(f, "{on}"),
             Self::List(items) => write!(f, "{items:?}"),
@@ -322,6 +343,24 @@ mod tests {
             "https://bücher.example",
         ] {
             assert!(!is_origin(bad), "{bad}");
+        }
+    }
+
+    #[test]
+    fn a_password_in_a_url_is_neither_taken_nor_told() {
+        for (bad, shown) in [
+            ("https://ada:s3cret@keys.example.org/jwks", "https://***@keys.example.org/jwks"),
+            ("http://s3cret@127.0.0.1:4318", "http://***@127.0.0.1:4318"),
+            ("https://a:s3@cret@example.org?x", "https://***@example.org?x"),
+        ] {
+            for raw in [Raw::Text(bad.into()), Raw::Word(bad.into())] {
+                assert_eq!(Kind::Url.read(&raw), None, "{bad}");
+                assert_eq!(raw.to_string(), format!("{shown:?}"));
+            }
+        }
+        for good in ["", "chat", "https://keys.example.org/@jwks", "https://keys.example.org?of=a@b", "a@b"] {
+            assert_eq!(Kind::Url.read(&Raw::Text(good.into())), Some(Value::Text(good.into())));
+            assert_eq!(Raw::Text(good.into()).to_string(), format!("{good:?}"));
         }
     }
 }
