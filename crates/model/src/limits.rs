@@ -18,6 +18,8 @@ pub const DATA_MAX_BYTES: usize = 4_096;
 pub const DATA_MAX_DEPTH_LEVELS: usize = 32;
 /// Largest request body, in bytes.
 pub const BODY_MAX_BYTES: usize = 128 * 1024;
+/// Bytes that a client may send on one connection behind a request that waits for events; one who sends more is cut off.
+pub const AHEAD_MAX_BYTES: usize = 64 * 1024;
 /// Requests that one connection of HTTP/2 may have under way.
 pub const STREAMS_MAX: u32 = 100;
 /// Bytes of a reply over HTTP/2 that are handed over at once.
