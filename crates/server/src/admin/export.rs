@@ -5,7 +5,7 @@ use super::{
     stream::{Failed, stream},
     text,
 };
-use chinwag_model::UserId;
+use chinwag_model::{Message, UserId};
 use chinwag_store::{
     StoreError,
     embedded::{Maintenance, archive::Piece},
@@ -67,6 +67,15 @@ pub(super) async fn answer(query: &str, store: &Maintenance) -> Answer {
     .await
 }
 
+/// Takes off a message of the peer what its first text could be guessed by: what was edited or unsent is the peer's alone.
+fn forget_first_text(message: &mut Message, user: &UserId) {
+    if message.chat.user(message.sender) != user.as_str()
+        && let Some(revision) = &mut message.revision
+    {
+        revision.first_digest = None;
+    }
+}
+
 /// Writes the history of all chats, or of a user's, and says how many messages it has; `progress` is told of each.
 ///
 /// # Errors
@@ -81,7 +90,10 @@ pub fn write_export(
     out.write_all(&encode_archive_head())?;
     store.export(user, &mut |piece| {
         let line = match piece {
-            Piece::Message(message) => {
+            Piece::Message(mut message) => {
+                if let Some(user) = user {
+                    forget_first_text(&mut message, user);
+                }
                 messages += 1;
                 progress(messages);
                 encode_archive_message(&message)

@@ -14,8 +14,9 @@ use chinwag_store::embedded::{
 };
 use clap::Args;
 use std::{
-    fs::File,
+    fs::{self, File},
     io::BufReader,
+    os::unix::fs::MetadataExt as _,
     path::{Path, PathBuf},
     sync::Arc,
 };
@@ -49,6 +50,12 @@ pub(super) struct BackupArgs {
 }
 
 pub(super) async fn run(args: &BackupArgs) -> Result<(), CliError> {
+    if args.since.as_deref().is_some_and(|since| would_replace(&args.out, since)) {
+        let out = args.out.display();
+        return Err(CliError::Usage(format!(
+            "{out}: it would take the place of the backup that it goes on from, and could not be restored without it; name another file"
+        )));
+    }
     let since = args.since.as_deref().map_or(Ok(Since::Beginning), since)?;
     let bytes_a_second = args.limit_mib_s.map(|mib| mib << 20);
     let target = Target::new(&args.out)?;
@@ -98,6 +105,13 @@ fn path_and_query(since: Since, bytes_a_second: Option<u64>) -> String {
     let pace = bytes_a_second.map(|bytes| format!("bytes_a_second={bytes}"));
     let query: Vec<_> = since.into_iter().chain(pace).collect();
     format!("/backup?{}", query.join("&"))
+}
+
+/// Whether a backup would be written over the one that `--since` names.
+fn would_replace(out: &Path, since: &str) -> bool {
+    let id = |path: &Path| fs::metadata(path).map(|of| (of.dev(), of.ino())).ok();
+    let base = since.parse::<u64>().is_err().then(|| id(Path::new(since))).flatten();
+    base.is_some() && base == id(out)
 }
 
 /// What `--since` names.

@@ -3,8 +3,9 @@
 use super::CliError;
 use std::{
     ffi::OsString,
-    fs::{self, File},
+    fs::{self, File, OpenOptions},
     io::{self, BufWriter, Write},
+    os::unix::fs::OpenOptionsExt as _,
     path::{Path, PathBuf},
 };
 
@@ -56,7 +57,7 @@ impl Target {
             }
             Self::File { path, part } => {
                 let named = || -> Result<T, CliError> {
-                    let mut out = BufWriter::with_capacity(BUFFER_BYTES, File::create(part)?);
+                    let mut out = BufWriter::with_capacity(BUFFER_BYTES, create(part)?);
                     let written = write(&mut out)?;
                     out.into_inner().map_err(io::IntoInnerError::into_error)?.sync_all()?;
                     check(part, &written)?;
@@ -76,4 +77,14 @@ impl Target {
             }
         }
     }
+}
+
+/// A file for its owner alone: what people wrote to each other is in it. One that was left half written is taken away first, since
+/// it may be open to others.
+fn create(path: &Path) -> io::Result<File> {
+    match fs::remove_file(path) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
+        _ => {}
+    }
+    OpenOptions::new().write(true).create_new(true).mode(0o600).open(path)
 }

@@ -127,9 +127,25 @@ impl Config {
             }
         }
         if wrong.is_empty() {
-            Ok(Self { values, warnings: environment.warnings })
+            let mut config = Self { values, warnings: environment.warnings };
+            config.warn_of_idle_keys();
+            Ok(config)
         } else {
             Err(ConfigError(wrong))
+        }
+    }
+
+    /// Whoever names a key for tokens may think that tokens are asked for.
+    fn warn_of_idle_keys(&mut self) {
+        if self.value("auth").0 != Value::Text("open".into()) {
+            return;
+        }
+        for key in ["auth_secret_file", "auth_key_file", "auth_jwks"] {
+            let (value, origin) = self.value(key);
+            if *value != Value::Text(String::new()) {
+                let why = "auth is \"open\": no request is asked for a token; set auth = \"token\"";
+                self.warnings.push(format!("{key} ({origin}) is set, and {why}"));
+            }
         }
     }
 

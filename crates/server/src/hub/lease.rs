@@ -7,7 +7,7 @@ use super::{Close, Hub, outbox::Outbox};
 use chinwag_model::{Caller, KeyId, Ts};
 use parking_lot::Mutex;
 use std::{
-    collections::{BTreeSet, HashMap},
+    collections::{BTreeSet, HashMap, HashSet},
     sync::{
         Arc, Weak,
         atomic::{AtomicBool, AtomicU64, Ordering::Relaxed},
@@ -56,6 +56,8 @@ pub(super) struct Leases {
 struct Table {
     last: u64,
     held: HashMap<u64, Held>,
+    /// Keys that were revoked since the start. Whoever was let in a moment before must not come in after.
+    revoked: HashSet<KeyId>,
     /// By the end of each, in microseconds, and its number.
     ends: BTreeSet<(u64, u64)>,
 }
@@ -86,6 +88,7 @@ impl Leases {
         }
         let until_us = until.map_or(NEVER, |ts| ts.0);
         let mut table = self.table.lock();
+        let is_revoked = matches!(&caller, Caller::Key { id, .. } if table.revoked.contains(id));
         table.last += 1;
         let number = table.last;
         let lease = Arc::new(Lease {
@@ -93,8 +96,11 @@ impl Leases {
             number,
             caller,
             until_us: AtomicU64::new(until_us),
-            over: AtomicBool::new(false),
+            over: AtomicBool::new(is_revoked),
         });
+        if is_revoked {
+            outbox.close(Close::Revoked);
+        }
         table.ends.insert((until_us, number));
         let held = Held { lease: Arc::downgrade(&lease), outbox: Arc::downgrade(outbox) };
         table.held.insert(number, held);
@@ -109,7 +115,11 @@ impl Leases {
             held.filter_map(|held| Some((held.lease.upgrade()?, held.outbox.clone()))).collect::<Vec<_>>()
         };
         // A lease that is dropped takes itself off the table: not while that is locked.
-        let held = all(&self.table.lock());
+        let held = {
+            let mut table = self.table.lock();
+            table.revoked.insert(key.clone());
+            all(&table)
+        };
         for (lease, outbox) in held {
             if matches!(&lease.caller, Caller::Key { id, .. } if id == key) {
                 Held { lease: Arc::downgrade(&lease), outbox }.end(Close::Revoked);
@@ -179,5 +189,32 @@ pub(super) async fn expire(hub: Weak<Hub>, leases: Arc<Leases>) {
         sleep(LOOK_EVERY).await;
         let Some(hub) = hub.upgrade() else { return };
         leases.end_those_over(hub.clock.read().wall);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::hub::room::Room;
+    use chinwag_model::Scope;
+    use std::{future::poll_fn, task::Poll};
+
+    fn key(id: &str) -> Identity {
+        let id = KeyId::parse(id).expect("an id");
+        Identity { caller: Caller::Key { id, scope: Scope::Act }, until: None }
+    }
+
+    /// Who was found good a moment before the key was revoked gets no session that nothing ends.
+    #[tokio::test]
+    async fn a_key_that_was_revoked_meanwhile_opens_nothing_that_lasts() {
+        let leases = Arc::<Leases>::default();
+        leases.revoke(&KeyId::parse("k1").expect("an id"));
+        for (id, is_live) in [("k1", false), ("k2", true)] {
+            let outbox = Arc::new(Outbox::new(Vec::new(), Arc::new(Room::new(1_000, 0))));
+            let lease = leases.give(key(id), &outbox).expect("a key's");
+            assert_eq!(lease.is_live(Ts(0)), is_live, "{id}");
+            let closed = poll_fn(|cx| Poll::Ready(outbox.poll_closed(cx))).await;
+            assert_eq!(closed == Poll::Ready(Close::Revoked), !is_live, "{id}");
+        }
     }
 }

@@ -44,7 +44,7 @@ struct Header {
 
 #[derive(Deserialize)]
 struct Payload {
-    sub: Option<String>,
+    sub: Option<serde_json::Value>,
     exp: Option<f64>,
     nbf: Option<f64>,
     iat: Option<f64>,
@@ -104,8 +104,8 @@ impl<'a> Parsed<'a> {
         }
         let expires = payload.exp.ok_or(Unidentified::Invalid("it has no exp"))?;
         let from = [payload.nbf, payload.iat].into_iter().flatten().fold(0.0, f64::max);
-        let sub = payload.sub.ok_or(Unidentified::BadSubject)?;
-        let user = UserId::parse("sub", &sub).map_err(|_| Unidentified::BadSubject)?;
+        let sub = payload.sub.as_ref().and_then(serde_json::Value::as_str).ok_or(Unidentified::BadSubject)?;
+        let user = UserId::parse("sub", sub).map_err(|_| Unidentified::BadSubject)?;
         Ok(Claims { user, expires: ts(expires), from: ts(from) })
     }
 }

@@ -8,6 +8,7 @@ use super::{
 use chinwag_model::Clock;
 use parking_lot::Mutex;
 use std::{io, path::PathBuf, sync::Arc, time::Duration};
+use tokio::sync::MutexGuard;
 
 /// The key set is not read again sooner than this, whatever tokens come.
 const REFETCH_AFTER: Duration = Duration::from_secs(30);
@@ -100,10 +101,14 @@ impl KeySet {
         Verifier::of_pem(pem).map(drop)
     }
 
-    /// Reads a set again that is old.
+    /// Reads a set again that is old. While one request waits for that, which may take long where the source hangs, the others
+    /// go by what is known.
     pub(super) async fn keep_fresh(&self) {
-        if self.source.is_some() && self.age() >= OLD_AFTER {
-            self.read_again(OLD_AFTER).await;
+        if self.source.is_none() || self.age() < OLD_AFTER {
+            return;
+        }
+        if let Ok(reading) = self.reading.try_lock() {
+            self.read_again(OLD_AFTER, reading).await;
         }
     }
 
@@ -118,7 +123,7 @@ impl KeySet {
         if let Some(found) = self.look_up(token) {
             return Ok(found);
         }
-        self.read_again(REFETCH_AFTER).await;
+        self.read_again(REFETCH_AFTER, self.reading.lock().await).await;
         self.look_up(token).ok_or(Unidentified::Invalid("no key of this server's is of its alg and kid"))
     }
 
@@ -140,9 +145,8 @@ impl KeySet {
     }
 
     /// Reads the set again, unless that was tried a moment ago. Where it can't be had, the old one stays.
-    async fn read_again(&self, after: Duration) {
+    async fn read_again(&self, after: Duration, _reading: MutexGuard<'_, ()>) {
         let Some(source) = &self.source else { return };
-        let _reading = self.reading.lock().await;
         if self.age() < after {
             return;
         }

@@ -2,7 +2,7 @@
 
 use crate::process::{Running, Server, chinwag, run, run_with};
 use rustix::process::Signal;
-use std::{fs, path::Path};
+use std::{fs, os::unix::fs::PermissionsExt as _, path::Path};
 use tempfile::TempDir;
 
 /// A stopped store with this many messages, in `chinwag-data`.
@@ -89,10 +89,35 @@ fn what_changed_since_a_backup_is_small_and_goes_on_from_it() {
     run(&mut chinwag(dir.path(), ["restore", "more", "--data", "no"]))
         .expect(1)
         .says("name that one before it");
+    // One that took the place of the one before it could never be restored.
+    for (out, since) in [("full", "full"), ("./full", "full"), ("more", "./more")] {
+        let before = fs::read(dir.path().join(out)).expect("there");
+        run(&mut chinwag(dir.path(), ["backup", out, "--since", since]))
+            .expect(2)
+            .says("would take the place of the backup that it goes on from");
+        assert_eq!(fs::read(dir.path().join(out)).expect("there"), before);
+    }
     run(&mut chinwag(dir.path(), ["backup", "no", "--since", "5"]))
         .expect(1)
         .says("no longer reaches back that far");
     assert!(!dir.path().join("no").exists());
+}
+
+/// What people wrote to each other is open to nobody but who made the file; a directory that was there stays as it was.
+#[test]
+fn messages_are_for_their_owner_alone() {
+    let dir = store(5);
+    let mode = |name: &str| fs::metadata(dir.path().join(name)).expect("there").permissions().mode() & 0o777;
+    fs::write(dir.path().join(".full.part"), "of one that was killed").expect("written");
+    fs::set_permissions(dir.path().join(".full.part"), fs::Permissions::from_mode(0o644)).expect("ours");
+    run(&mut chinwag(dir.path(), ["backup", "full"])).expect(0);
+    run(&mut chinwag(dir.path(), ["export", "history"])).expect(0);
+    run(&mut chinwag(dir.path(), ["restore", "full", "--data", "deep/restored"])).expect(0);
+    fs::create_dir(dir.path().join("shared")).expect("made");
+    fs::set_permissions(dir.path().join("shared"), fs::Permissions::from_mode(0o750)).expect("ours");
+    run(&mut chinwag(dir.path(), ["restore", "full", "--data", "shared"])).expect(0);
+    let names = ["full", "history", "chinwag-data", "deep/restored", "shared"];
+    assert_eq!(names.map(mode), [0o600, 0o600, 0o700, 0o700, 0o750]);
 }
 
 /// Killed at many moments of a backup and of a restore: no file has the name of a whole one, and no store can be opened.

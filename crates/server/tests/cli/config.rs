@@ -179,6 +179,18 @@ fn an_unknown_variable_is_a_warning() {
 }
 
 #[test]
+fn a_key_for_tokens_that_nobody_is_asked_for_is_a_warning() {
+    let dir = tempdir().expect("a directory");
+    let keys = ["--auth-secret-file", "secret"];
+    let ended = config(dir.path(), &keys, &[("CHINWAG_AUTH_JWKS", "set.json")]).expect(0);
+    insta::assert_snapshot!(ended.err, @r#"
+    chinwag: auth_secret_file (flag --auth-secret-file) is set, and auth is "open": no request is asked for a token; set auth = "token"
+    chinwag: auth_jwks (variable CHINWAG_AUTH_JWKS) is set, and auth is "open": no request is asked for a token; set auth = "token"
+    "#);
+    assert_eq!(config(dir.path(), &[&keys[..], &["--auth", "token"]].concat(), &[]).expect(0).err, "");
+}
+
+#[test]
 fn numbers_at_and_past_each_bound() {
     let numbers = &NUMBERS;
     let dir = tempdir().expect("a directory");

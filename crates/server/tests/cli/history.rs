@@ -130,6 +130,14 @@ fn a_users_chats_are_exported_alone_also_from_a_running_server() {
     assert_eq!(live.lines().count(), 5, "{live}");
     assert!(!live.contains("pear"), "{live}");
     run(&mut chinwag(server.directory.path(), ["user", "export", "a:b", "-"])).expect(2).says("user: ");
+    // By the digest of a text that was taken back it could be guessed. It goes to whose text it was, and to no peer.
+    run(&mut server.client(["send", "apple:émile", "oh", "--as", "émile", "--key", "k"])).expect(0);
+    run(&mut server.client(["unsend", "apple:émile", "3", "--as", "émile"])).expect(0);
+    for (user, told) in [("émile", true), ("apple", false)] {
+        let out = of(server.directory.path(), user);
+        assert!(out.contains("\"unsent\":true") && out.contains("first_digest") == told, "{user}: {out}");
+    }
+    let (live, all) = (of(server.directory.path(), "émile"), export(server.directory.path()));
     let (_, dir) = server.stop();
     assert_eq!(of(dir.path(), "émile"), live);
     assert_eq!(export(dir.path()), all);

@@ -83,7 +83,11 @@ async fn no_page_of_another_site_opens_a_feed() {
     let server = Setup::memory().start().await;
     for path in ["/api/ws?user=apple", "/api/events?user=apple", "/api/poll?user=apple", "/api/chats?user=a"]
     {
-        for (header, code) in [("Origin: https://evil.example", "origin"), ("Host: evil.example", "host")] {
+        for (header, code) in [
+            ("Origin: https://evil.example", "origin"),
+            ("Origin: http://192.0.2.7", "origin"),
+            ("Host: evil.example", "host"),
+        ] {
             let headers = [&HANDSHAKE[..], &[header]].concat();
             refused(&server, path, &headers).await.refused(403, code, "");
         }

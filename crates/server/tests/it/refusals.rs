@@ -223,6 +223,8 @@ async fn hosts_and_origins() {
         (ping(&["Origin: null"]), 403, "origin", ""),
         (ping(&["Origin: https://evil.example"]), 403, "origin", ""),
         (ping(&["Origin: http://localhost", "Origin: http://evil.example"]), 403, "origin", ""),
+        (ping(&["Origin: http://192.0.2.7"]), 403, "origin", ""),
+        (ping(&["Host: 127.0.0.1", "Origin: http://[2001:db8::7]"]), 403, "origin", ""),
         (request("POST /api/send", &[JSON, "Origin: https://evil.example"], hello("x")), 403, "origin", ""),
         (request("POST /api/send", &[JSON, "Host: evil.example:8080"], hello("x")), 403, "host", ""),
         (request("GET /nowhere", &["Host: evil.example"], ""), 403, "host", ""),
@@ -234,6 +236,7 @@ async fn hosts_and_origins() {
         &["Host: 127.0.0.1"],
         &["Host: 192.0.2.7:80", "Origin: https://chat.example.com"],
         &["Host: [::1]:8080", "Origin: http://[::1]:8080"],
+        &["Host: 192.0.2.7:80", "Origin: http://192.0.2.7:3000"],
         &["Host: Chat.Example.com"],
     ] {
         assert_eq!(server.ask(ping(headers)).await.ok(), json!({"message": "pong"}), "{headers:?}");

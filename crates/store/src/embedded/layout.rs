@@ -10,8 +10,9 @@
 
 use chinwag_model::Epoch;
 use std::{
-    fs::{self, File, TryLockError},
+    fs::{self, DirBuilder, File, TryLockError},
     io::{self, Write},
+    os::unix::fs::DirBuilderExt as _,
     path::{Path, PathBuf},
 };
 
@@ -117,7 +118,7 @@ impl Layout {
         make: impl FnOnce(&Path) -> Result<T, OpenError>,
         migrate: impl FnOnce(&T, u32) -> Result<(), OpenError>,
     ) -> Result<(Self, T), OpenError> {
-        fs::create_dir_all(root).map_err(at(root))?;
+        make_root(root).map_err(at(root))?;
         let lock = lock(root)?;
         let Found { format, state, epoch } = match read_format(root)? {
             Some(found) => found,
@@ -168,7 +169,7 @@ impl Layout {
         root: &Path,
         make: impl FnOnce(&Path) -> Result<T, OpenError>,
     ) -> Result<(Self, T), OpenError> {
-        fs::create_dir_all(root).map_err(at(root))?;
+        make_root(root).map_err(at(root))?;
         let lock = lock(root)?;
         let not_empty = |why: &str| OpenError::NotAStore { path: root.to_owned(), why: why.into() };
         match read_format(root)? {
@@ -234,6 +235,18 @@ impl Layout {
 
     fn not_a_store(&self, why: &str) -> OpenError {
         OpenError::NotAStore { path: self.root.clone(), why: why.into() }
+    }
+}
+
+/// Makes the data directory where it is missing: what people wrote to each other is for its owner alone. One that is there
+/// stays as open as it is.
+fn make_root(root: &Path) -> io::Result<()> {
+    if let Some(parent) = root.parent() {
+        fs::create_dir_all(parent)?;
+    }
+    match DirBuilder::new().mode(0o700).create(root) {
+        Err(error) if error.kind() != io::ErrorKind::AlreadyExists || !root.is_dir() => Err(error),
+        _ => Ok(()),
     }
 }
 

@@ -5,6 +5,7 @@ use crate::{server::NOW, wire::request};
 use chinwag::identity::{KeySet, SigningKey, Source};
 use chinwag_model::ManualClock;
 use data_encoding::{BASE64, BASE64URL_NOPAD};
+use futures_util::future::select;
 use ring::{
     rand::SystemRandom,
     signature::{
@@ -14,6 +15,7 @@ use ring::{
 };
 use serde_json::{Value, json};
 use std::{
+    pin::pin,
     sync::{
         Arc,
         atomic::{AtomicUsize, Ordering::SeqCst},
@@ -28,6 +30,9 @@ use tokio::{
 
 const RSA: &str = include_str!("rsa-of-tests.pem");
 const RSA_PUBLIC: &str = include_str!("rsa-of-tests.pub.pem");
+
+/// The set of a provider that does not answer.
+const HANGS: &str = "hangs";
 
 fn pem(label: &str, der: &[u8]) -> String {
     format!("-----BEGIN {label}-----\n{}\n-----END {label}-----\n", BASE64.encode(der))
@@ -148,8 +153,8 @@ async fn a_key_set_in_a_file_names_its_keys() {
     guarded.server.stop().await;
 }
 
-/// Serves what the channel holds to whoever asks, and counts; an empty text is a 500.
-async fn provider(set: watch::Receiver<String>) -> (String, Arc<AtomicUsize>) {
+/// Serves what the channel holds to whoever asks, and counts; an empty text is a 500, and while it is [`HANGS`] nobody hears a word.
+async fn provider(mut set: watch::Receiver<String>) -> (String, Arc<AtomicUsize>) {
     let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
     let url = format!("http://{}/jwks.json", listener.local_addr().expect("an address"));
     let asked = Arc::new(AtomicUsize::new(0));
@@ -160,7 +165,7 @@ async fn provider(set: watch::Receiver<String>) -> (String, Arc<AtomicUsize>) {
             count.fetch_add(1, SeqCst);
             let mut head = Vec::new();
             while !head.ends_with(b"\r\n\r\n") && stream.read_buf(&mut head).await.expect("a request") > 0 {}
-            let body = set.borrow().clone();
+            let body = set.wait_for(|set| set != HANGS).await.expect("the test goes on").clone();
             let status = if body.is_empty() { "500 Broken" } else { "200 OK" };
             let reply = format!("HTTP/1.1 {status}\r\nContent-Length: {}\r\n\r\n{body}", body.len());
             // Whoever has gone meanwhile does not want it.
@@ -219,5 +224,30 @@ async fn a_key_that_was_taken_off_the_set_is_forgotten_within_the_hour() {
     publish.send_replace(json!({"keys": [two_jwk]}).to_string());
     guarded.clock.advance(Duration::from_hours(1));
     assert_eq!(answer(&guarded, &token).await, invalid());
+    guarded.server.stop().await;
+}
+
+/// Those whose tokens are known do not all wait for a provider that hangs.
+#[tokio::test]
+async fn an_old_key_set_is_read_again_by_one_request_and_awaited_by_no_other() {
+    let ((one, one_jwk), (_, two_jwk)) = (ed25519("one"), ed25519("two"));
+    let (publish, set) = watch::channel(json!({"keys": [one_jwk]}).to_string());
+    let (url, asked) = provider(set).await;
+    let clock = clock();
+    let source = Some(Source::Url(url));
+    let keys = KeySet::open(None, None, source, clock.clone()).await.expect("a set");
+    let guarded = Guarded::with(keys, clock).await;
+    let lasting = super::claims_but("apple", &json!({"exp": super::NOW_S + 9_000}));
+    let token = one.sign(Some("one"), &lasting).expect("signed");
+    publish.send_replace(HANGS.into());
+    guarded.clock.advance(Duration::from_hours(1));
+    {
+        let (mut first, mut second) = (pin!(answer(&guarded, &token)), pin!(answer(&guarded, &token)));
+        let (answered, waits) = select(first.as_mut(), second.as_mut()).await.factor_first();
+        assert_eq!(answered, served());
+        // The other one still waits, and hears what the provider says in the end.
+        publish.send_replace(json!({"keys": [two_jwk]}).to_string());
+        assert_eq!((waits.await, asked.load(SeqCst)), (invalid(), 2));
+    }
     guarded.server.stop().await;
 }

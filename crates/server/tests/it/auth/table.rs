@@ -135,6 +135,7 @@ async fn everyone(guarded: &Guarded) -> Vec<(&'static str, Option<String>, Who)>
         ("wrong issuer", signed(json!({"iss": "https://evil.example"})), invalid),
         ("no name", signed(json!({"sub": "a:b"})), Who::Nobody("bad_subject")),
         ("no sub", signed(json!({"sub": null})), Who::Nobody("bad_subject")),
+        ("a number for a name", signed(json!({"sub": 7})), Who::Nobody("bad_subject")),
         ("another secret", Some(bearer(&forged(&json!({"alg": "HS256"}), &[7; 32]))), invalid),
         ("wrong algorithm", Some(bearer(&forged(&json!({"alg": "RS256"}), SECRET))), invalid),
         ("unknown algorithm", Some(bearer(&forged(&json!({"alg": "HS512"}), SECRET))), invalid),
