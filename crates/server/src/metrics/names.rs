@@ -47,7 +47,8 @@ metrics! {
     CONNECTIONS: Gauge "chinwag_connections" [] "Open connections";
     CONNECTIONS_MAX: Gauge "chinwag_connections_max" [] "Most connections at once; one more waits";
     ACCEPTED: Counter "chinwag_connections_accepted_total" [] "Connections that were taken";
-    REFUSED: Counter "chinwag_connections_refused_total" [] "Connections that were closed because their peer had all that it may";
+    REFUSED: Counter "chinwag_connections_refused_total" ["reason"]
+        "Connections that were closed for want of room: peer (its peer had all that it may), crowded (all were taken, and it waited for longest)";
     // Live.
     SESSIONS: Gauge "chinwag_sessions" ["face"] "Open sessions";
     SESSIONS_OPENED: Counter "chinwag_sessions_opened_total" ["face"] "Sessions that were opened";
