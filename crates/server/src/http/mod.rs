@@ -426,7 +426,13 @@ impl App {
             ),
             error => error.into(),
         })?;
-        Ok(ok(&br#"{"status":"ready"}"#[..]))
+        let ready = match self.store().expiry_held() {
+            false => r#"{"status":"ready"}"#,
+            true => {
+                r#"{"status":"ready","detail":"the clock is in doubt: nothing expires until it is confirmed"}"#
+            }
+        };
+        Ok(ok(ready.as_bytes()))
     }
 }
 

@@ -11,6 +11,7 @@ use serde_json::{Value, json};
 use std::{
     fs, io,
     path::{Path, PathBuf},
+    process::Command,
 };
 use tempfile::TempDir;
 
@@ -54,8 +55,13 @@ impl Machine {
     }
 
     fn start(&self) -> Server {
+        self.start_with(&[])
+    }
+
+    fn start_with(&self, more: &[&str]) -> Server {
         let mut command = serve(&self.data());
         command
+            .args(more)
             .env("LD_PRELOAD", LIBRARY)
             .env("FAKETIME_TIMESTAMP_FILE", self.clock())
             .env("FAKETIME_NO_CACHE", "1")
@@ -135,6 +141,64 @@ fn a_clock_that_jumps_forward_and_back_loses_nothing_and_forgets_no_key() {
         server.stop();
         check_store(&machine.data());
     }
+}
+
+/// Neither a restart nor a supervisor that starts it again is anybody's word that the clock is right.
+#[test]
+fn a_clock_that_is_years_ahead_at_the_start_expires_nothing_until_it_is_confirmed() {
+    let Some(machine) = Machine::new() else { return };
+    let keeping = || machine.start_with(&["--retain-days", "30"]);
+    let server = keeping();
+    let sent = vec![send(&server, "kept", Some("first")).body];
+    server.stop();
+
+    const SAID: &str = "further ahead of when the server last ran than it is trusted";
+    machine.set("+1825d");
+    for killed in [true, false] {
+        let server = keeping();
+        server.await_line("the server to say that its clock is in doubt", SAID);
+        assert_holds(&server, &sent);
+        assert!(send(&server, "kept", Some("first")).replayed(), "its key is known");
+        let ready = server.connect().get("/readyz").expect("an answer");
+        assert_eq!(ready.status, 200, "{ready:?}");
+        assert!(
+            ready.body["detail"].as_str().is_some_and(|detail| detail.contains("nothing expires")),
+            "{ready:?}"
+        );
+        if killed {
+            server.kill();
+        } else {
+            server.stop();
+        }
+    }
+
+    // Two weeks are no doubt: so long a server may be off.
+    machine.set("+13d");
+    let server = keeping();
+    assert!(!server.printed().contains(SAID), "{}", server.printed());
+    assert_holds(&server, &sent);
+    server.stop();
+
+    machine.set("+1825d");
+    let server = keeping();
+    server.await_line("the server to say that its clock is in doubt", SAID);
+    let told = confirm(&machine.data());
+    assert!(told.starts_with("confirmed: it is 203"), "{told}");
+    assert_holds(&server, &[]);
+    server.stop();
+    let server = keeping();
+    assert!(!server.printed().contains(SAID), "{}", server.printed());
+    assert_holds(&server, &[]);
+    server.stop();
+    check_store(&machine.data());
+}
+
+/// What `chinwag clock confirm` says.
+fn confirm(data: &Path) -> String {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_chinwag"));
+    let output = command.args(["clock", "confirm", "--data"]).arg(data).output().expect("it runs");
+    assert!(output.status.success(), "{output:?}");
+    String::from_utf8_lossy(&[output.stdout, output.stderr].concat()).into_owned()
 }
 
 #[test]
