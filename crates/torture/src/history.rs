@@ -99,11 +99,30 @@ pub enum Call {
         /// What is to be done to it.
         change: Change,
     },
+    /// A user blocks another, or does so no longer.
+    Block {
+        /// Who.
+        user: String,
+        /// Whom.
+        peer: String,
+        /// Whether it is to begin.
+        on: bool,
+    },
+    /// A user tells the peer of a chat that something is being written.
+    Typing {
+        /// Which chat.
+        chat: String,
+        /// Who writes.
+        user: String,
+    },
     /// An API key is revoked, by the operator.
     Revoke {
         /// Its id.
         key: String,
     },
+    /// The server's process is gone, by the operator's will: when this began, whatever was given up by then was done or
+    /// never will be.
+    End,
     /// A feed; each thing that it tells is a record.
     Feed {
         /// Whose.
@@ -182,6 +201,11 @@ pub enum Reply {
         /// When it came to stand there, in microseconds since the Unix epoch; 0 of one that never moved.
         ts: u64,
     },
+    /// Whether a user blocks another.
+    Blocked {
+        /// Since when, in microseconds since the Unix epoch; `None` of one who does not.
+        since: Option<u64>,
+    },
     /// How a message stands after a change.
     Stands {
         /// The message.
@@ -231,6 +255,13 @@ pub enum Reply {
         user: String,
         /// The last message that it covers.
         seq: u64,
+    },
+    /// A feed told that somebody writes.
+    Typing {
+        /// In which chat.
+        chat: String,
+        /// Who.
+        user: String,
     },
     /// The server refused, and nothing was done.
     Refused {

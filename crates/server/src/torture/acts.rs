@@ -29,7 +29,7 @@ impl Acts {
         let members = *self.random.one_of(&chats);
         let user = only.unwrap_or_else(|| *self.random.one_of(&members)).to_owned();
         let chat = members.join(":");
-        let call = match self.random.below(20) {
+        let call = match self.random.below(24) {
             0..=7 => self.fresh(chat, user.clone()),
             8 => match self.repeat(&user) {
                 Some(call) => call,
@@ -46,7 +46,13 @@ impl Acts {
                 let reach = *self.random.one_of(&[40, 600]);
                 Call::Mark { marker, chat, user: user.clone(), seq: 1 + self.random.below(reach) }
             }
-            _ => self.revise(chat, &user),
+            16..=19 => self.revise(chat, &user),
+            20 | 21 => {
+                let peer = members.into_iter().find(|member| **member != *user).unwrap_or_default();
+                // A block does not last long, so that most sends are let through.
+                Call::Block { user: user.clone(), peer: peer.to_owned(), on: self.random.below(4) == 0 }
+            }
+            _ => Call::Typing { chat, user: user.clone() },
         };
         (call, user)
     }

@@ -33,10 +33,12 @@ pub(super) fn asked(call: &Call) -> (&'static str, Value) {
                 ("react", json!({"chat": chat, "seq": seq, "user": user, "emoji": emoji, "remove": remove}))
             }
         },
-        // Neither a feed nor a revocation is asked for as a verb.
-        Call::Inbox { user } | Call::Feed { user, .. } | Call::Revoke { key: user } => {
-            ("chats", json!({"user": user, "limit": 100}))
+        Call::Block { user, peer, on } => {
+            (if *on { "block" } else { "unblock" }, json!({"user": user, "peer": peer}))
         }
+        Call::Typing { chat, user } => ("typing", json!({"chat": chat, "user": user})),
+        Call::Inbox { user } => ("chats", json!({"user": user, "limit": 100})),
+        Call::Feed { .. } | Call::Revoke { .. } | Call::End => unreachable!("no verb asks for it"),
     }
 }
 
@@ -45,6 +47,7 @@ pub(super) fn reply(call: &Call, answer: &Answer) -> Reply {
     let code = body["code"].as_str().unwrap_or_default();
     let heard = match call {
         _ if code == "outcome_unknown" => return Reply::Unknown,
+        Call::Typing { .. } if *status == 204 => return Reply::Done,
         _ if *status != 200 => return Reply::Refused { status: *status, code: code.to_owned() },
         Call::Send { .. } => message(body).map(|message| Reply::Stored { message, replayed: *replayed }),
         Call::Pull { .. } => page(body),
@@ -53,7 +56,9 @@ pub(super) fn reply(call: &Call, answer: &Answer) -> Reply {
             body[name].as_u64().zip(body["ts"].as_u64()).map(|(seq, ts)| Reply::Marked { seq, ts })
         }
         Call::Revise { .. } => message(body).map(|message| Reply::Stands { message }),
-        Call::Inbox { .. } | Call::Feed { .. } | Call::Revoke { .. } => inbox(body),
+        Call::Block { .. } => blocked(body),
+        Call::Inbox { .. } => inbox(body),
+        Call::Typing { .. } | Call::Feed { .. } | Call::Revoke { .. } | Call::End => None,
     };
     heard.unwrap_or_else(|| Reply::Refused {
         status: *status,
@@ -61,10 +66,13 @@ pub(super) fn reply(call: &Call, answer: &Answer) -> Reply {
     })
 }
 
-/// What a feed told; `None` of what is not judged.
-pub(super) fn event(event: &Value) -> Option<(String, Reply)> {
-    let id = event["id"].as_str()?.to_owned();
+/// What a feed told, and its id where it has one; `None` of what is not judged.
+pub(super) fn event(event: &Value) -> Option<(Option<String>, Reply)> {
     let word = |name: &str| event[name].as_str().unwrap_or_default().to_owned();
+    if event["type"] == "typing" {
+        return Some((None, Reply::Typing { chat: word("chat"), user: word("user") }));
+    }
+    let id = event["id"].as_str()?.to_owned();
     let marker = |marker| Reply::Marker {
         id: id.clone(),
         marker,
@@ -85,7 +93,12 @@ pub(super) fn event(event: &Value) -> Option<(String, Reply)> {
         }
         _ => return None,
     };
-    Some((id, reply))
+    Some((Some(id), reply))
+}
+
+fn blocked(body: &Value) -> Option<Reply> {
+    let since = if body["blocked"].as_bool()? { Some(body["ts"].as_u64()?) } else { None };
+    Some(Reply::Blocked { since })
 }
 
 fn message(body: &Value) -> Option<Message> {

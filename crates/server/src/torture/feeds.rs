@@ -115,7 +115,7 @@ impl Session<'_> {
         if let (Some(id), Some(recovered)) =
             (answer.body["since"].as_str(), answer.body["recovered"].as_bool())
         {
-            self.heard(id.to_owned(), Reply::Ready { id: id.into(), recovered });
+            self.heard(Some(id.to_owned()), Reply::Ready { id: id.into(), recovered });
         }
         Ok(())
     }
@@ -138,7 +138,7 @@ impl Session<'_> {
                 match next.await {
                     Err(_) => return Ok(()),
                     Ok(Some(Ok(Update::Ready { id, recovered }))) => {
-                        self.heard(id.clone(), Reply::Ready { id, recovered });
+                        self.heard(Some(id.clone()), Reply::Ready { id, recovered });
                     }
                     Ok(Some(Ok(Update::Event(event)))) => self.tell(&serde_json::to_value(&event)?),
                     Ok(Some(Ok(Update::Gap))) => {}
@@ -242,8 +242,8 @@ impl Session<'_> {
         }
     }
 
-    fn heard(&mut self, id: String, reply: Reply) {
-        self.since = Some(id);
+    fn heard(&mut self, id: Option<String>, reply: Reply) {
+        self.since = id.or_else(|| self.since.take());
         self.round.record(self.began, self.by.clone(), self.call.clone(), reply);
     }
 }

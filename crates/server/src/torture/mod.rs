@@ -147,6 +147,11 @@ impl Round {
         Ok(())
     }
 
+    /// Writes down that the server's process is gone.
+    pub fn ended_process(&self) {
+        self.record(self.now(), By::Anyone, Call::End, Reply::Done);
+    }
+
     /// The chats of all pairs of users.
     fn chats(&self) -> Vec<[&str; 2]> {
         let all = &self.setting.users;

@@ -2,8 +2,8 @@
 
 use chinwag_model::{
     Block, Blocked, BlocksPage, BlocksQuery, Change, Chat, Direction, Draft, Epoch, Event, InboxPage,
-    InboxQuery, Mark, Marked, Message, Page, PageQuery, Place, Revise, Reviser, Revision, SendKey, Seq, Side,
-    Ts, UserId,
+    InboxQuery, Mark, Marked, Marker, MarkerKind, Message, Page, PageQuery, Place, Revise, Reviser, Revision,
+    SendKey, Seq, Side, Ts, UserId,
 };
 use chinwag_store::{
     Appended, CatchUp, Outlet, Store, StoreError, StoreFuture,
@@ -37,6 +37,10 @@ pub(crate) enum Plant {
     ForgetsAChat,
     TellsAStranger,
     ShowsAnInboxToAnyone,
+    LetsThroughABlock,
+    KeepsABlock,
+    TellsTypingThroughABlock,
+    ShowsMarkersThroughABlock,
 }
 
 /// The store.
@@ -57,6 +61,8 @@ struct State {
     /// Texts that should be gone.
     unsent: HashMap<(Chat, Seq), Box<str>>,
     users: Vec<UserId>,
+    /// Where the markers stand, whoever may see it.
+    markers: HashMap<(Chat, Side, MarkerKind), Marker>,
 }
 
 impl Planted {
@@ -79,7 +85,16 @@ impl Planted {
         {
             draft.key = Some(SendKey::parse(&format!("again-{}", self.state.lock().stored)).expect("a key"));
         }
-        let mut appended = self.inner.append(draft).await?;
+        let mut appended = match self.inner.append(draft.clone()).await {
+            Err(StoreError::Blocked) if self.plant == Plant::LetsThroughABlock && self.strikes() => {
+                let block = |on| Block { chat: draft.chat.clone(), by: draft.sender.other(), on };
+                self.inner.block(block(false)).await?;
+                let appended = self.inner.append(draft.clone()).await;
+                self.inner.block(block(true)).await?;
+                appended?
+            }
+            appended => appended?,
+        };
         let mut state = self.state.lock();
         state.stored += u64::from(!appended.replayed);
         let message = Arc::make_mut(&mut appended.message);
@@ -179,6 +194,8 @@ impl Planted {
 
     async fn mark(&self, mark: Mark) -> Result<Marked, StoreError> {
         let mut marked = self.inner.mark(mark).await?;
+        let which = (marked.chat.clone(), marked.side, marked.kind);
+        self.state.lock().markers.insert(which, marked.marker);
         if self.plant == Plant::MovesAMarkerBack && marked.marker.seq > Seq(10) && self.strikes() {
             marked.marker.seq = Seq(1);
         }
@@ -201,12 +218,38 @@ impl Planted {
                     page.unread_total += more;
                 }
             }
+            Plant::ShowsMarkersThroughABlock => {
+                let state = self.state.lock();
+                for entry in &mut page.entries {
+                    let peer = entry.side.other();
+                    for kind in [MarkerKind::Delivered, MarkerKind::Read] {
+                        if let Some(marker) = state.markers.get(&(entry.chat.clone(), peer, kind)) {
+                            *entry.markers[peer.index()].get_mut(kind) = *marker;
+                        }
+                    }
+                }
+            }
             Plant::ForgetsAChat if page.entries.len() > 1 && self.strikes() => {
                 page.unread_total -= page.entries.remove(0).unread;
             }
             _ => {}
         }
         Ok(page)
+    }
+
+    async fn block(&self, block: Block) -> Result<Blocked, StoreError> {
+        if self.plant == Plant::KeepsABlock && !block.on && self.strikes() {
+            let Block { chat, by, .. } = block;
+            return Ok(Blocked { chat, by, since: None });
+        }
+        self.inner.block(block).await
+    }
+
+    async fn silent(&self, user: UserId, peers: Vec<UserId>) -> Result<Vec<bool>, StoreError> {
+        if self.plant == Plant::TellsTypingThroughABlock {
+            return Ok(vec![false; peers.len()]);
+        }
+        self.inner.silent(user, peers).await
     }
 
     /// Another user, each third time, once there is one.
@@ -272,7 +315,7 @@ impl Store for Planted {
     }
 
     fn block(&self, block: Block) -> StoreFuture<'_, Blocked> {
-        self.inner.block(block)
+        Box::pin(self.block(block))
     }
 
     fn blocks(&self, query: BlocksQuery) -> StoreFuture<'_, BlocksPage> {
@@ -280,7 +323,7 @@ impl Store for Planted {
     }
 
     fn silent(&self, user: UserId, peers: Vec<UserId>) -> StoreFuture<'_, Vec<bool>> {
-        self.inner.silent(user, peers)
+        Box::pin(self.silent(user, peers))
     }
 
     fn observe(&self, observer: Arc<dyn Observer>) {

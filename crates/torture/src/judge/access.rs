@@ -23,7 +23,7 @@ pub(super) fn judge(facts: &mut Facts<'_>) {
     for record in facts.records {
         seen_by_a_stranger(record, facts);
         let refused = match &record.reply {
-            Reply::Refused { status: 401 | 403, code } => code != "not_the_sender",
+            Reply::Refused { status: 401 | 403, code } => code != "not_the_sender" && code != "blocked",
             Reply::Refused { .. } | Reply::Unknown => continue,
             _ => false,
         };
@@ -68,10 +68,11 @@ fn own(call: &Call, name: &str) -> bool {
     match call {
         Call::Send { chat, sender: user, .. }
         | Call::Mark { chat, user, .. }
+        | Call::Typing { chat, user }
         | Call::Revise { chat, user, .. } => user == name && is_member(chat, name),
         Call::Pull { chat, .. } => is_member(chat, name),
-        Call::Inbox { user } | Call::Feed { user, .. } => user == name,
-        Call::Revoke { .. } => false,
+        Call::Inbox { user } | Call::Feed { user, .. } | Call::Block { user, .. } => user == name,
+        Call::Revoke { .. } | Call::End => false,
     }
 }
 
@@ -81,11 +82,11 @@ fn seen_by_a_stranger(record: &Record, facts: &mut Facts<'_>) {
         (_, Call::Inbox { user } | Call::Feed { user, .. }) => user,
         _ => return,
     };
-    let marker = match &record.reply {
-        Reply::Marker { chat, .. } => Some(chat.as_str()),
+    let other = match &record.reply {
+        Reply::Marker { chat, .. } | Reply::Typing { chat, .. } => Some(chat.as_str()),
         _ => None,
     };
-    for chat in told(&record.reply).map(|message| message.chat.as_str()).chain(marker) {
+    for chat in told(&record.reply).map(|message| message.chat.as_str()).chain(other) {
         if !is_member(chat, viewer) {
             let how = format!("{viewer} was told of {chat}: {:?}", record.reply);
             facts.accuse(Promise::Strangers, how);

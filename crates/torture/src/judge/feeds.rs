@@ -8,7 +8,7 @@ use chinwag_model::{
     FeedId,
     limits::{CATCH_UP_MAX_BYTES, CATCH_UP_MAX_EVENTS},
 };
-use news::{News, Told};
+use news::{Happened, News, Told};
 use std::collections::BTreeMap;
 
 /// One session: whose, from where, and what it told.
@@ -88,11 +88,22 @@ impl Session<'_> {
         let ready = ready.map(|(at, _)| at);
         let told = Told::by(self, ready);
         for (ts, news_of) in news.of_user(self.user, from, last) {
-            if !told.covers(ts, &news_of) && !news.may_be_superseded(&news_of, self, ready, last) {
+            if !told.covers(ts, &news_of)
+                && !news.may_be_superseded(&news_of, self, ready, last)
+                && !self.may_be_kept_from(&news_of, facts)
+            {
                 let how = format!("session {number} of {} skipped {news_of:?} at {ts}", self.user);
                 facts.accuse(Promise::FeedWhole, how);
             }
         }
+    }
+
+    /// Whether a block may keep it from the session.
+    fn may_be_kept_from(&self, happened: &Happened<'_>, facts: &Facts<'_>) -> bool {
+        let Happened::Moved((_, _, of)) = happened else { return false };
+        let began = self.told.first().map_or(0, |record| record.began);
+        let ended = self.told.iter().map(|record| record.ended).max().unwrap_or_default();
+        *of != self.user && facts.blocks.maybe_silent(self.user, of, began, ended)
     }
 }
 

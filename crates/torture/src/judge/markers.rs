@@ -1,6 +1,8 @@
 //! Markers never go back, never pass what was asked for, and read raises delivered.
+//!
+//! A peer may see one stand still behind a block, and then sees it no lower than before.
 
-use super::{Facts, Promise};
+use super::{Facts, Promise, is_member};
 use crate::history::{Call, Marker, Moment, Reply};
 use std::collections::BTreeMap;
 
@@ -19,26 +21,33 @@ struct Looks {
 }
 
 pub(super) fn judge(facts: &mut Facts<'_>) {
-    let mut all: BTreeMap<Which<'_>, Looks> = BTreeMap::new();
+    // Of each marker, and of what the peer alone saw of it.
+    let mut all: BTreeMap<(Which<'_>, bool), Looks> = BTreeMap::new();
     for record in facts.records {
         let (began, ended) = (record.began, record.ended);
-        let mut look = |marker, chat, user, seq| {
-            let looks = all.entry((marker, chat, user)).or_default();
-            looks.seen.push((began, ended, seq));
-            looks.floors.push((ended, seq));
+        let mut look = |marker, chat, user, seq, by| {
+            let is_peer = by != user && is_member(chat, by);
+            let maybe_held = is_peer && facts.blocks.maybe_silent(user, by, began, ended);
+            // However it is held, it has stood there.
+            all.entry(((marker, chat, user), false)).or_default().look(!maybe_held, began, ended, seq);
+            if is_peer {
+                all.entry(((marker, chat, user), true)).or_default().look(true, began, ended, seq);
+            }
         };
         match (&record.call, &record.reply) {
-            // What a feed catches up with is the present value, told at any time after it began.
-            (Call::Mark { marker, chat, user, .. }, Reply::Marked { seq, .. })
-            | (Call::Feed { .. }, Reply::Marker { marker, chat, user, seq, .. }) => {
-                look(*marker, chat.as_str(), user.as_str(), *seq);
+            (Call::Mark { marker, chat, user, .. }, Reply::Marked { seq, .. }) => {
+                look(*marker, chat.as_str(), user.as_str(), *seq, user.as_str());
             }
-            (Call::Inbox { .. }, Reply::Inbox { chats, .. }) => {
+            // What a feed catches up with is the present value, told at any time after it began.
+            (Call::Feed { user: by, .. }, Reply::Marker { marker, chat, user, seq, .. }) => {
+                look(*marker, chat.as_str(), user.as_str(), *seq, by.as_str());
+            }
+            (Call::Inbox { user: by }, Reply::Inbox { chats, .. }) => {
                 for chat in chats {
                     for (marker, stands) in [(Marker::Read, &chat.read), (Marker::Delivered, &chat.delivered)]
                     {
                         for (user, seq) in stands {
-                            look(marker, chat.last.chat.as_str(), user.as_str(), *seq);
+                            look(marker, chat.last.chat.as_str(), user.as_str(), *seq, by.as_str());
                         }
                     }
                 }
@@ -48,24 +57,37 @@ pub(super) fn judge(facts: &mut Facts<'_>) {
         if let Call::Mark { marker, chat, user, seq } = &record.call {
             let raised = [*marker, Marker::Delivered];
             for which in &raised[..if *marker == Marker::Read { 2 } else { 1 }] {
-                let looks = all.entry((*which, chat, user)).or_default();
-                if !matches!(record.reply, Reply::Refused { .. }) {
-                    looks.asked.push((began, *seq));
-                }
-                if let Reply::Marked { seq, .. } = record.reply {
-                    looks.floors.push((ended, seq));
+                for of_peer in [false, true] {
+                    let looks = all.entry(((*which, chat, user), of_peer)).or_default();
+                    if !matches!(record.reply, Reply::Refused { .. }) {
+                        looks.asked.push((began, *seq));
+                    }
+                    if let Reply::Marked { seq, .. } = record.reply
+                        && !of_peer
+                    {
+                        looks.floors.push((ended, seq));
+                    }
                 }
             }
         }
     }
-    for ((marker, chat, user), mut looks) in all {
+    for (((marker, chat, user), of_peer), mut looks) in all {
+        let seen = if of_peer { ", as the peer saw it," } else { "" };
         for how in looks.judge() {
-            facts.accuse(Promise::Markers, format!("{marker:?} of {user} in {chat} {how}"));
+            facts.accuse(Promise::Markers, format!("{marker:?} of {user} in {chat}{seen} {how}"));
         }
     }
 }
 
 impl Looks {
+    /// Takes in where it stood, `current` where that was no older than the look.
+    fn look(&mut self, current: bool, began: Moment, ended: Moment, seq: u64) {
+        if current {
+            self.seen.push((began, ended, seq));
+        }
+        self.floors.push((ended, seq));
+    }
+
     fn judge(&mut self) -> Vec<String> {
         self.seen.sort_unstable();
         self.floors.sort_unstable();

@@ -1,9 +1,10 @@
 //! Decides each promise. An unknown outcome accuses nobody: the call may have been done, once, at any time from when it was made.
 //!
-//! Presence and typing are not judged: they live for the moment, are promised to nobody who was not there, and the grace of
-//! the one would make any verdict a guess.
+//! That anybody hears of presence and typing is not judged: they live for the moment, are promised to nobody who was not
+//! there, and the grace of the one would make any verdict a guess. That nobody hears of typing through a block is.
 
 mod access;
+mod blocks;
 mod feeds;
 mod inbox;
 mod markers;
@@ -12,6 +13,7 @@ mod pages;
 mod revisions;
 
 use crate::history::{Call, Change, Message, Moment, Record, Reply};
+use blocks::Blocks;
 use std::{
     collections::{BTreeMap, BTreeSet},
     fmt,
@@ -52,6 +54,10 @@ pub enum Promise {
     FeedWhole,
     /// A feed says that it could not recover only where it need not.
     Recovered,
+    /// Nothing of one who is blocked comes through until the end of the block, and nothing is refused without one.
+    Blocks,
+    /// While either blocks the other, neither hears how far the other came, nor that the other writes.
+    Silence,
     /// Nobody sees a chat of others.
     Strangers,
     /// Who may not is refused, and who may is not.
@@ -85,6 +91,7 @@ struct Facts<'a> {
     sightings: BTreeMap<At<'a>, Vec<Sighting<'a>>>,
     /// When messages were unsent, of those that anybody asked it of.
     unsent: BTreeMap<At<'a>, Unsent>,
+    blocks: Blocks<'a>,
     broken: Vec<Broken>,
 }
 
@@ -135,6 +142,7 @@ pub fn judge(records: &[Record]) -> Vec<Broken> {
         messages: BTreeMap::new(),
         sightings: BTreeMap::new(),
         unsent: BTreeMap::new(),
+        blocks: Blocks::of(records),
         broken: Vec::new(),
     };
     facts.gather();
@@ -145,6 +153,7 @@ pub fn judge(records: &[Record]) -> Vec<Broken> {
     markers::judge(&mut facts);
     inbox::judge(&mut facts);
     feeds::judge(&mut facts);
+    blocks::judge(&mut facts);
     facts.broken
 }
 
@@ -220,7 +229,35 @@ fn told(reply: &Reply) -> Box<dyn Iterator<Item = &Message> + '_> {
     }
 }
 
+/// When the server's processes were gone.
+struct Ends(Vec<Moment>);
+
+impl Ends {
+    fn of(records: &[Record]) -> Self {
+        let mut ends: Vec<_> =
+            records.iter().filter(|record| record.call == Call::End).map(|record| record.began).collect();
+        ends.sort_unstable();
+        Self(ends)
+    }
+
+    /// By when a call was done, if it was: what nobody knows and what outlived no process was done by that one's end, and
+    /// the rest may be done until the end of time.
+    fn done_by(&self, record: &Record) -> Moment {
+        if record.reply != Reply::Unknown {
+            return record.ended;
+        }
+        let after = self.0.partition_point(|end| *end <= record.ended);
+        self.0.get(after).copied().unwrap_or(Moment::MAX)
+    }
+}
+
 /// Whether a user is one of a chat's two.
 fn is_member(chat: &str, user: &str) -> bool {
     chat.split(':').any(|member| member == user)
+}
+
+/// The other of a chat's two.
+fn peer_of<'a>(chat: &'a str, user: &str) -> Option<&'a str> {
+    let (one, two) = chat.split_once(':')?;
+    if one == user { Some(two) } else { (two == user).then_some(one) }
 }

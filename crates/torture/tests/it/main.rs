@@ -1,5 +1,6 @@
 //! The judge of a history finds each planted fault, and accuses nobody in a sound one, whatever is unknown in it.
 
+mod blocks;
 mod sound;
 
 use chinwag_torture::{

@@ -6,6 +6,9 @@ use std::collections::BTreeMap;
 
 const CHATS: [(&str, [&str; 2]); 3] = [("a:b", ["a", "b"]), ("a:c", ["a", "c"]), ("b:c", ["b", "c"])];
 
+/// Where each marker stands, of a chat's user, and since when.
+type Marks = BTreeMap<(Marker, String, String), (u64, u64)>;
+
 /// The server, its clients and the steady clock.
 pub(crate) struct Sound {
     pub(crate) records: Vec<Record>,
@@ -13,10 +16,11 @@ pub(crate) struct Sound {
     moment: u64,
     ts: u64,
     chats: BTreeMap<String, Vec<Message>>,
-    /// Where each marker stands, and since when.
-    marks: BTreeMap<(Marker, String, String), (u64, u64)>,
+    marks: Marks,
     /// When each message was last revised, and how.
     revised: BTreeMap<(String, u64), (u64, Kind)>,
+    /// Who blocks whom, since when, and where the peer's and the own markers stood then.
+    blocks: BTreeMap<(String, String), (u64, Marks)>,
     /// Feeds that are open: user, session, resumed from, told up to.
     feeds: Vec<(String, u64, Option<String>, u64)>,
     sessions: u64,
@@ -41,6 +45,10 @@ pub(crate) fn each_message(records: &mut [Record], mut change: impl FnMut(&mut M
     }
 }
 
+fn peer_of(chat: &str, user: &str) -> String {
+    chat.split(':').find(|member| *member != user).expect("another").to_owned()
+}
+
 fn id(ts: u64) -> String {
     FeedId { epoch: Epoch(7), ts: Ts(ts) }.to_string()
 }
@@ -55,6 +63,7 @@ impl Sound {
             chats: BTreeMap::new(),
             marks: BTreeMap::new(),
             revised: BTreeMap::new(),
+            blocks: BTreeMap::new(),
             feeds: Vec::new(),
             sessions: 0,
         }
@@ -69,12 +78,14 @@ impl Sound {
             let (chat, members) = CHATS[sound.below(3)];
             let sender = members[sound.below(2)];
             let (text, key) = (format!("text {}", number % 7), format!("key-{number}"));
-            match sound.below(11) {
+            match sound.below(13) {
                 0 => sound.unknown(chat, sender, &text, number % 2 == 0),
                 1 | 2 => sound.stored(chat, sender, &text, None),
                 3 => {
                     sound.stored(chat, sender, &text, Some(&key));
-                    sound.replay(chat, sender);
+                    if !sound.is_blocked(chat, sender) {
+                        sound.replay(chat, sender);
+                    }
                 }
                 4 => sound.pull(chat, number % 2 == 0),
                 5 => {
@@ -92,6 +103,8 @@ impl Sound {
                     sound.revise(chat, seq, sender, change);
                 }
                 9 => sound.inbox(sender),
+                10 => sound.block(chat, sender, number % 3 == 0),
+                11 => sound.typing(chat, sender),
                 _ => sound.stored(chat, sender, &text, Some(&key)),
             }
             if number == 60 {
@@ -155,14 +168,15 @@ impl Sound {
             ..Message::default()
         };
         stored.push(message.clone());
-        self.tell(chat, &Reply::Message { id: id(message.ts), message: message.clone() });
+        self.tell(chat, None, &Reply::Message { id: id(message.ts), message: message.clone() });
         message
     }
 
-    /// Tells every open feed of it, which stands there then.
-    fn tell(&mut self, chat: &str, reply: &Reply) {
-        let hear: Vec<_> =
-            self.feeds.iter().filter(|feed| chat.split(':').any(|user| user == feed.0)).cloned().collect();
+    /// Tells every open feed of it, or those of one user alone, which stands there then.
+    fn tell(&mut self, chat: &str, only: Option<&str>, reply: &Reply) {
+        let hears =
+            |user: &str| chat.split(':').any(|one| one == user) && only.is_none_or(|only| only == user);
+        let hear: Vec<_> = self.feeds.iter().filter(|feed| hears(&feed.0)).cloned().collect();
         for (user, session, since, _) in hear {
             self.record(Call::Feed { user, session, since }, reply.clone());
         }
@@ -174,12 +188,15 @@ impl Sound {
     /// Changes a message by the rules, and tells every open feed.
     pub(crate) fn revise(&mut self, chat: &str, seq: u64, user: &str, change: Change) {
         let call = Call::Revise { chat: chat.into(), seq, user: user.into(), change: change.clone() };
+        let refuse = |status, code: &str| Reply::Refused { status, code: code.into() };
         let at = usize::try_from(seq).expect("small") - 1;
         let Some(message) = self.chats.get_mut(chat).and_then(|messages| messages.get_mut(at)) else {
-            let reply = Reply::Refused { status: 404, code: "no_such_message".into() };
-            return self.record(call, reply);
+            return self.record(call, refuse(404, "no_such_message"));
         };
-        let refuse = |status, code: &str| Reply::Refused { status, code: code.into() };
+        let takes_away = matches!(change, Change::Unsend | Change::React { remove: true, .. });
+        if !takes_away && self.blocks.contains_key(&(peer_of(chat, user), user.to_owned())) {
+            return self.record(call, refuse(403, "blocked"));
+        }
         if message.sender != user && !matches!(change, Change::React { .. }) {
             return self.record(call, refuse(403, "not_the_sender"));
         }
@@ -218,18 +235,62 @@ impl Sound {
         let began = self.begin();
         self.ts = ts;
         self.revised.insert((chat.into(), seq), (ts, kind));
-        self.tell(chat, &Reply::Revised { id: id(ts), what: kind, message: message.clone() });
+        self.tell(chat, None, &Reply::Revised { id: id(ts), what: kind, message: message.clone() });
         self.record_of(began, call, Reply::Stands { message });
     }
 
     pub(crate) fn stored(&mut self, chat: &str, sender: &str, text: &str, key: Option<&str>) {
+        if self.is_blocked(chat, sender) {
+            let reply = Reply::Refused { status: 403, code: "blocked".into() };
+            return self.record(send(chat, sender, text, key), reply);
+        }
         let began = self.begin();
         let message = self.plant(chat, sender, text, key);
         self.record_of(began, send(chat, sender, text, key), Reply::Stored { message, replayed: false });
     }
 
+    fn is_blocked(&self, chat: &str, user: &str) -> bool {
+        self.blocks.contains_key(&(peer_of(chat, user), user.to_owned()))
+    }
+
+    fn is_silent(&self, chat: &str, user: &str) -> bool {
+        self.is_blocked(chat, user) || self.is_blocked(chat, &peer_of(chat, user))
+    }
+
+    /// A user blocks the chat's other, or does so no longer.
+    pub(crate) fn block(&mut self, chat: &str, user: &str, on: bool) {
+        let who = (user.to_owned(), peer_of(chat, user));
+        let (since, marks) = (self.ts + 1, self.marks.clone());
+        if on {
+            self.blocks.entry(who.clone()).or_insert((since, marks));
+        } else {
+            self.blocks.remove(&who);
+        }
+        let since = self.blocks.get(&who).map(|block| block.0);
+        self.record(Call::Block { user: who.0, peer: who.1, on }, Reply::Blocked { since });
+    }
+
+    pub(crate) fn typing(&mut self, chat: &str, user: &str) {
+        let began = self.begin();
+        if !self.is_silent(chat, user) {
+            let reply = Reply::Typing { chat: chat.into(), user: user.into() };
+            self.tell(chat, Some(&peer_of(chat, user)), &reply);
+        }
+        self.record_of(began, Call::Typing { chat: chat.into(), user: user.into() }, Reply::Done);
+    }
+
+    /// Where a marker stands as one of the two sees it.
+    fn shown(&self, marker: Marker, chat: &str, of: &str, to: &str) -> u64 {
+        let which = (marker, chat.to_owned(), of.to_owned());
+        let stands = |marks: &Marks| marks.get(&which).map_or(0, |stands| stands.0);
+        let pair = [(of.to_owned(), to.to_owned()), (to.to_owned(), of.to_owned())];
+        let held = pair.iter().filter_map(|who| self.blocks.get(who)).map(|block| stands(&block.1)).min();
+        let now = stands(&self.marks);
+        if of == to { now } else { held.unwrap_or(now).min(now) }
+    }
+
     pub(crate) fn unknown(&mut self, chat: &str, sender: &str, text: &str, stored: bool) {
-        if stored {
+        if stored && !self.is_blocked(chat, sender) {
             self.plant(chat, sender, text, None);
         }
         self.record(send(chat, sender, text, None), Reply::Unknown);
@@ -261,7 +322,8 @@ impl Sound {
             if to > stands && (raised == marker || marker == Marker::Read) {
                 self.ts += 3;
                 self.marks.insert(which, (to, self.ts));
-                self.tell(chat, &self.marker(raised, chat, user));
+                let only = self.is_silent(chat, user).then_some(user);
+                self.tell(chat, only, &self.marker(raised, chat, user));
             }
         }
         let (seq_then, ts) =
@@ -276,15 +338,14 @@ impl Sound {
         Reply::Marker { id: id(ts), marker, chat: chat.into(), user: user.into(), seq }
     }
 
-    fn inbox(&mut self, user: &str) {
+    pub(crate) fn inbox(&mut self, user: &str) {
         let mut chats = Vec::new();
         for (chat, messages) in &self.chats {
             if chat.split(':').all(|member| member != user) {
                 continue;
             }
             let stand = |marker| -> BTreeMap<String, u64> {
-                let of = |user: &str| self.marks.get(&(marker, chat.clone(), user.to_owned()));
-                chat.split(':').map(|user| (user.to_owned(), of(user).map_or(0, |stands| stands.0))).collect()
+                chat.split(':').map(|of| (of.to_owned(), self.shown(marker, chat, of, user))).collect()
             };
             let (read, delivered) = (stand(Marker::Read), stand(Marker::Delivered));
             let is_unread =
@@ -298,7 +359,7 @@ impl Sound {
         self.record(Call::Inbox { user: user.into() }, Reply::Inbox { chats, unread_total });
     }
 
-    fn open(&mut self, user: &str, since: Option<String>) {
+    pub(crate) fn open(&mut self, user: &str, since: Option<String>) {
         self.sessions += 1;
         let call = Call::Feed { user: user.into(), session: self.sessions, since: since.clone() };
         if let Some(from) = since.as_deref().map(|since| FeedId::parse("since", since).expect("an id").ts.0) {
@@ -313,8 +374,8 @@ impl Sound {
                     missed.insert(ts, Reply::Revised { id: id(ts), what, message });
                 }
             }
-            for ((marker, chat, of), (_, ts)) in &self.marks {
-                if *ts > from && is_of(chat) {
+            for ((marker, chat, of), (seq, ts)) in &self.marks {
+                if *ts > from && is_of(chat) && self.shown(*marker, chat, of, user) == *seq {
                     missed.insert(*ts, self.marker(*marker, chat, of));
                 }
             }

@@ -4,6 +4,7 @@
 //! Each minute is a round with users of its own, judged at its end; the store goes on from round to round.
 
 mod faults;
+mod filler;
 mod server;
 
 use super::{CliError, output::Output};
@@ -18,7 +19,8 @@ use chinwag_torture::{
 };
 use clap::Args;
 use data_encoding::HEXLOWER;
-use faults::{Faults, Filler, inflict};
+use faults::{Faults, inflict};
+use filler::Filler;
 use server::Server;
 use std::{
     fs::File,
@@ -41,7 +43,7 @@ It starts a server of its own on a free port of loopback, with its data below DI
 the first on, the server asks for tokens. The history of each round stays in DIR, one JSON object a line.
 
 What is done to the server: it is killed, stopped, held for up to 2 s, and its disk filled up to the reserve by a file of 320 MiB
-in DIR, where the file system gives one. Presence and typing are not judged.
+in DIR, where the file system gives one. That anybody hears of presence and typing is not judged.
 
 Exit codes: 0 every promise held, 1 one was broken, 2 wrong use or it could not run.")]
 pub(super) struct TortureArgs {
@@ -147,16 +149,20 @@ fn summary(minute: u64, records: &[Record], faults: &Faults, broken: &[Broken]) 
     let count = |is: fn(&Record) -> bool| records.iter().filter(|record| is(record)).count();
     let Faults { kills, stops, stalls, full } = faults;
     format!(
-        "round {minute}: {} calls and events ({} stored, {} pages, {} marks, {} revised, {} inboxes, {} told by feeds, {} refused \
-         for who asked, {} for want of room, {} unknown), {kills} kills, {stops} stops, {stalls} stalls, {full} times a full disk: {}",
+        "round {minute}: {} calls and events ({} stored, {} pages, {} marks, {} revised, {} blocks begun or ended, {} inboxes, {} told by feeds, {} refused \
+         for who asked, {} for a block, {} for want of room, {} unknown), {kills} kills, {stops} stops, {stalls} stalls, {full} times a full disk: {}",
         records.len(),
         count(|record| matches!(record.reply, Reply::Stored { .. })),
         count(|record| matches!(record.reply, Reply::Page { .. })),
         count(|record| matches!(record.reply, Reply::Marked { .. })),
         count(|record| matches!(record.reply, Reply::Stands { .. })),
+        count(|record| matches!(record.reply, Reply::Blocked { .. })),
         count(|record| matches!(record.reply, Reply::Inbox { .. })),
         count(|record| matches!(record.call, Call::Feed { .. })),
-        count(|record| matches!(record.reply, Reply::Refused { status: 401 | 403, .. })),
+        count(
+            |record| matches!(&record.reply, Reply::Refused { status: 401 | 403, code } if code != "blocked")
+        ),
+        count(|record| matches!(&record.reply, Reply::Refused { code, .. } if code == "blocked")),
         count(|record| matches!(record.reply, Reply::Refused { status: 507, .. })),
         count(|record| record.reply == Reply::Unknown),
         if broken.is_empty() { "held".to_owned() } else { format!("{} broken", broken.len()) },

@@ -1,6 +1,6 @@
 //! The server that is tormented, in a process of its own that ends with this one's hold of it.
 
-use super::faults::Filler;
+use super::filler::Filler;
 use crate::torture::{ApiKey, Connection};
 use rustix::process::{Pid, Signal, kill_process};
 use std::{
