@@ -25,6 +25,8 @@ pub(crate) struct ClockWatch {
 
 struct Seen {
     last: Reading,
+    /// When the clock was trusted last: what it said, and the steady clock.
+    trusted: Reading,
     /// Where the clock was last trusted before the start; 0 where that is not known.
     known: Ts,
     /// When, by the steady clock, a doubt that began with the start is over by itself.
@@ -55,7 +57,8 @@ impl ClockWatch {
             );
         }
         let until = held.then(|| last.steady + longest);
-        let seen = Mutex::new(Seen { last, known, until });
+        let trusted = if held { Reading { wall: known, ..last } } else { last };
+        let seen = Mutex::new(Seen { last, trusted, known, until });
         Self { clock, seen, held: AtomicBool::new(held), confirmed: AtomicBool::new(false) }
     }
 
@@ -87,7 +90,17 @@ impl ClockWatch {
             }
         }
         seen.last = now;
+        if !self.is_held() {
+            seen.trusted = now;
+        }
         now
+    }
+
+    /// What time it is at least, whatever the clock says: while it is in doubt time goes on from where it was trusted last.
+    pub(crate) fn at_least(&self) -> Ts {
+        let now = self.read();
+        let trusted = self.seen.lock().trusted;
+        if self.is_held() { later(trusted.wall, now.steady.saturating_sub(trusted.steady)) } else { now.wall }
     }
 
     /// Whether nothing may expire.
@@ -98,7 +111,8 @@ impl ClockWatch {
     /// Trusts the clock as it stands now: what expired by it expires. Whether it was in doubt.
     pub(crate) fn confirm(&self) -> bool {
         let mut seen = self.seen.lock();
-        *seen = Seen { last: self.clock.read(), known: Ts(0), until: None };
+        let last = self.clock.read();
+        *seen = Seen { last, trusted: last, known: Ts(0), until: None };
         self.confirmed.store(true, Relaxed);
         self.held.swap(false, Relaxed)
     }
@@ -133,6 +147,7 @@ mod tests {
         assert!(!held(&|| clock.advance(Duration::from_hours(48))));
         assert!(!held(&|| clock.step_to(Ts(start + 49 * hour_us))), "an hour is allowed");
         assert!(held(&|| clock.step_to(Ts(start + 50 * hour_us + 1))));
+        assert_eq!(watch.at_least(), Ts(start + 49 * hour_us), "where it was trusted last");
         assert!(held(&|| clock.step_to(Ts(start))), "setting it back is no confirmation");
         assert!(held(&|| clock.step_to(Ts(start + 90 * hour_us))));
         assert!(watch.confirm());
@@ -154,10 +169,13 @@ mod tests {
         let clock = at(15 * day);
         let watch = ClockWatch::since(clock.clone(), Some(known), longest);
         assert!(held(&watch));
+        assert_eq!(watch.at_least(), known);
         clock.advance(89 * day);
+        assert_eq!(watch.at_least(), later(known, 89 * day));
         assert!(held(&watch), "a message of just before may be 89 days old");
         clock.advance(day);
         assert!(!held(&watch));
+        assert_eq!(watch.at_least(), later(known, 105 * day));
         assert!(!watch.confirm());
 
         let clock = at(15 * day);

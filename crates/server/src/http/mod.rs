@@ -426,11 +426,10 @@ impl App {
             ),
             error => error.into(),
         })?;
-        let ready = match self.store().expiry_held() {
-            false => r#"{"status":"ready"}"#,
-            true => {
-                r#"{"status":"ready","detail":"the clock is in doubt: nothing expires until it is confirmed"}"#
-            }
+        let ready = if self.store().expiry_held() {
+            r#"{"status":"ready","detail":"the clock is in doubt: nothing expires until it is confirmed"}"#
+        } else {
+            r#"{"status":"ready"}"#
         };
         Ok(ok(ready.as_bytes()))
     }

@@ -146,13 +146,13 @@ fn a_clock_that_jumps_forward_and_back_loses_nothing_and_forgets_no_key() {
 /// Neither a restart nor a supervisor that starts it again is anybody's word that the clock is right.
 #[test]
 fn a_clock_that_is_years_ahead_at_the_start_expires_nothing_until_it_is_confirmed() {
+    const SAID: &str = "further ahead of when the server last ran than it is trusted";
     let Some(machine) = Machine::new() else { return };
     let keeping = || machine.start_with(&["--retain-days", "30"]);
     let server = keeping();
     let sent = vec![send(&server, "kept", Some("first")).body];
     server.stop();
 
-    const SAID: &str = "further ahead of when the server last ran than it is trusted";
     machine.set("+1825d");
     for killed in [true, false] {
         let server = keeping();
