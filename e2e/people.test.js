@@ -175,10 +175,10 @@ test('two people talk', { timeout: 300_000 }, async (t) => {
     });
 
     await t.test('what the server refuses is shown as failed, and retried', async () => {
-        const refuse = (route) => route.fulfill({ status: 403, contentType: 'application/problem+json', body: '{"code":"blocked","status":403,"detail":"you are blocked"}' });
+        const refuse = (route) => route.fulfill({ status: 403, contentType: 'application/problem+json', body: '{"code":"blocked","status":403,"detail":"the peer takes nothing from this user"}' });
         await apple.page.route('**/api/send', refuse);
         await apple.write('not at first');
-        await says(apple.page.locator('.failure'), 'you are blocked');
+        await says(apple.page.locator('.failure'), 'Not sent: banana takes nothing from you.');
         await apple.shot('failed');
         assert.deepEqual(await apple.axe(), []);
         await apple.page.unroute('**/api/send', refuse);

@@ -16,6 +16,10 @@ test('the reference shows each path and is found through', { timeout: 240_000 },
         assert.deepEqual(await reader.axe(), []);
         const shown = await reader.page.locator('article .path').allTextContents();
         assert.deepEqual([...new Set(shown)].sort(), Object.keys(paths).sort());
+        const send = reader.page.locator('#operation-send');
+        for (const header of ['Idempotent-Replayed', 'X-Request-Id', 'RateLimit', 'Traceparent']) await send.getByRole('rowheader', { name: header, exact: header !== 'X-Request-Id' }).waitFor();
+        // What may be left out is explained too.
+        await send.getByRole('row', { name: /^key .*visible ASCII/ }).waitFor();
         await reader.page.getByLabel('Filter').fill('not_a_member');
         await reader.page.locator('#operation-ping').waitFor({ state: 'hidden' });
         assert.ok(await reader.page.locator('#operation-send').isVisible());

@@ -53,6 +53,8 @@ pub enum Failure {
     Wrong(&'static str),
     /// An open loop's request that could not be started before the drain's end.
     Unserved,
+    /// An open loop's request that found no connection free in time.
+    NoConnection,
 }
 
 impl Failure {
@@ -75,6 +77,7 @@ impl fmt::Display for Failure {
             Self::Status { status, code } => write!(f, "status {status} {code}"),
             Self::Wrong(what) => write!(f, "wrong reply: {what}"),
             Self::Unserved => write!(f, "never started: the server was too far behind"),
+            Self::NoConnection => write!(f, "never started: every connection was busy"),
         }
     }
 }

@@ -7,16 +7,20 @@ use crate::{
     numbers::float,
     process::ProcessId,
     report::{op_report, process_report},
-    tally::Op,
+    tally::{Op, SecondTally},
     verify::verify,
 };
 use indicatif::ProgressBar;
 use serde::Serialize;
 use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
-/// How the top rate is found, where it is not given: so many connections, for so long.
+/// How the top rate is found, where it is not given: so many connections, for so long that flushes are in it.
 const TOP_CONNECTIONS: usize = 200;
-const TOP_LASTS: Duration = Duration::from_secs(5);
+const TOP_LASTS: Duration = Duration::from_secs(15);
+/// How long a request may wait for a connection that is free: a few ticks of the pace.
+const PATIENCE: Duration = Duration::from_millis(1);
+/// So many seconds of an overload are its beginning.
+const ONSET_SECONDS: usize = 2;
 /// Latencies of the quiet time after it that are no more than so many times those before it say that it is over.
 const RECOVERED_FACTOR: f64 = 3.0;
 
@@ -31,7 +35,7 @@ pub struct Overload {
     pub quiet: f64,
     /// The overload, as so many times the top.
     pub factor: f64,
-    /// Most requests in flight at once.
+    /// Most requests in flight at once; one that finds no connection free is given up.
     pub connections: usize,
     /// How long each quiet time lasts.
     pub quiet_lasts: Duration,
@@ -66,8 +70,14 @@ pub async fn overload(
     let content = Arc::new(Content::new(&plan.server, chats, plan.text_bytes, plan.keyed, Senders::Both)?);
     let mut acked = Vec::new();
     let mut run = async |load_: Load, lasts| {
-        let plan =
-            Plan { load: load_, duration: lasts, warm_up: Duration::ZERO, timeline: true, ..plan.clone() };
+        let plan = Plan {
+            load: load_,
+            duration: lasts,
+            warm_up: Duration::ZERO,
+            patience: Some(PATIENCE),
+            timeline: true,
+            ..plan.clone()
+        };
         let mut measured = load(&Arc::new(plan), &content, None, server, bar).await?;
         acked.append(&mut measured.take_acked());
         Ok::<_, BenchError>(measured)
@@ -101,8 +111,9 @@ fn summary(overload: &Overload, top: f64, runs: [(f64, &Measured); 3]) -> Report
         .map(|(name, (_, measured))| op_report(name, &sends(measured), measured.lasted.as_secs_f64()));
     let ops: Vec<_> = ops.collect();
     let timeline: Vec<_> = runs.iter().flat_map(|(rate, measured)| seconds(*rate, measured)).collect();
-    let refused =
-        |measured: &Measured| float(measured.tally.failures.get(&overloaded()).copied().unwrap_or(0));
+    let failed = |failure: &Failure| float(during.tally.failures.get(failure).copied().unwrap_or(0));
+    let over_s = during.lasted.as_secs_f64();
+    let settled = p99_ms(during.tally.seconds.iter().skip(ONSET_SECONDS));
     let recovered = after
         .tally
         .seconds
@@ -114,8 +125,10 @@ fn summary(overload: &Overload, top: f64, runs: [(f64, &Measured); 3]) -> Report
         ("offered_per_s", rate),
         ("goodput_per_s", during.rate()),
         ("goodput_of_top", during.rate() / top),
-        ("refused_per_s", refused(during) / during.lasted.as_secs_f64()),
+        ("refused_per_s", failed(&overloaded()) / over_s),
+        ("no_connection_per_s", failed(&Failure::NoConnection) / over_s),
         ("p99_over_quiet", ops[1].p99_ms / ops[0].p99_ms.max(0.001)),
+        ("settled_p99_over_quiet", settled / ops[0].p99_ms.max(0.001)),
         ("recovered_after_s", float(recovered as u64)),
     ]);
     if let (Some((first, _)), Some((_, last))) = (before.usage, after.usage) {
@@ -150,6 +163,13 @@ fn summary(overload: &Overload, top: f64, runs: [(f64, &Measured); 3]) -> Report
         timeline,
         ..Report::default()
     }
+}
+
+/// 99 of 100 that were answered well in these seconds were quicker, in milliseconds.
+fn p99_ms<'a>(seconds: impl Iterator<Item = &'a SecondTally>) -> f64 {
+    let mut all = SecondTally::new();
+    seconds.for_each(|second| all.add(second));
+    all.p99_ms()
 }
 
 /// How a server says that it is offered too much.

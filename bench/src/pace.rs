@@ -57,6 +57,19 @@ impl Arrivals {
         (index < self.total).then(|| self.intended(index))
     }
 
+    /// Gives up what was to start before `since` and nobody has taken; how many that were.
+    pub(crate) fn give_up(&self, since: Instant) -> u64 {
+        let stale = self.due(since).saturating_sub(self.next.load(Relaxed));
+        // All at once: one by one they would cost the generator what it has to offer.
+        let permits = u32::try_from(stale).ok().filter(|stale| *stale > 0);
+        let Some(taken) = permits.and_then(|stale| self.released.try_acquire_many(stale).ok()) else {
+            return 0;
+        };
+        taken.forget();
+        self.next.fetch_add(stale, Relaxed);
+        stale
+    }
+
     /// How many are due at a moment.
     fn due(&self, now: Instant) -> u64 {
         let Some(since) = now.checked_duration_since(self.start) else { return 0 };
@@ -114,5 +127,18 @@ mod tests {
         assert_eq!(arrivals.due(after(500)), 501);
         assert_eq!(arrivals.due(after(9_000)), 2_000);
         assert_eq!(arrivals.intended(250), after(250));
+    }
+
+    #[tokio::test]
+    async fn what_nobody_took_in_time_is_given_up_and_the_rest_is_not() {
+        let start = Instant::now();
+        let arrivals = Arrivals::new(start, 1_000.0, Duration::from_secs(2));
+        let after = |ms| start + Duration::from_millis(ms);
+        arrivals.released.add_permits(100);
+        assert_eq!(arrivals.next().await, Some(start));
+        assert_eq!(arrivals.give_up(after(50)), 50, "those of 1 to 50 ms");
+        assert_eq!(arrivals.give_up(after(50)), 0);
+        assert_eq!(arrivals.next().await, Some(after(51)));
+        assert_eq!(arrivals.give_up(after(150)), 0, "not all are released yet");
     }
 }

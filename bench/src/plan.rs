@@ -27,6 +27,9 @@ pub struct Plan {
     pub threads: usize,
     /// Seed of the choices of chat and verb.
     pub seed: u64,
+    /// How long a request of an open loop may wait for a connection; then it is given up, as a proxy does whose connections
+    /// are all busy. `None`: as long as it takes.
+    pub patience: Option<Duration>,
     /// Whether each second is counted by itself, too.
     pub timeline: bool,
 }

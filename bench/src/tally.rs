@@ -68,9 +68,15 @@ pub(crate) struct SecondTally {
 }
 
 impl SecondTally {
-    fn new() -> Self {
+    pub(crate) fn new() -> Self {
         let latencies = Histogram::new_with_bounds(1, LATENCY_MAX_US, 2).expect("sound bounds");
         Self { refused: 0, latencies }
+    }
+
+    /// Adds what another counted.
+    pub(crate) fn add(&mut self, other: &Self) {
+        self.refused += other.refused;
+        self.latencies.add(&other.latencies).expect("the same bounds");
     }
 
     /// 99 of 100 were quicker, in milliseconds; 0 where there was none.
@@ -101,7 +107,14 @@ impl Tally {
     }
 
     pub(crate) fn fail(&mut self, failure: Failure) {
-        *self.failures.entry(failure).or_default() += 1;
+        self.fail_all(failure, 1);
+    }
+
+    /// Counts several that failed alike.
+    pub(crate) fn fail_all(&mut self, failure: Failure, count: u64) {
+        if count > 0 {
+            *self.failures.entry(failure).or_default() += count;
+        }
     }
 
     /// Counts what became of a request in the second of the load in which it ended.
@@ -139,9 +152,8 @@ impl Tally {
         while self.seconds.len() < other.seconds.len() {
             self.seconds.push(SecondTally::new());
         }
-        for (mine, theirs) in self.seconds.iter_mut().zip(other.seconds) {
-            mine.refused += theirs.refused;
-            mine.latencies.add(&theirs.latencies).expect("the same bounds");
+        for (mine, theirs) in self.seconds.iter_mut().zip(&other.seconds) {
+            mine.add(theirs);
         }
     }
 }

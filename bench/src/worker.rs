@@ -85,8 +85,14 @@ impl Worker {
     /// Takes arrivals as they come.
     pub(crate) async fn open(mut self, arrivals: Arc<Arrivals>) {
         while let Some(intended) = arrivals.next().await {
-            if Instant::now() > self.window.end + DRAIN_MAX {
+            let now = Instant::now();
+            if now > self.window.end + DRAIN_MAX {
                 self.tally.lock().fail(Failure::Unserved);
+            } else if let Some(patience) = self.plan.patience
+                && now > intended + patience
+            {
+                let others = now.checked_sub(patience).map_or(0, |since| arrivals.give_up(since));
+                self.tally.lock().fail_all(Failure::NoConnection, 1 + others);
             } else {
                 self.step(intended).await;
             }

@@ -1,20 +1,25 @@
 /** The page once someone is in: the feed on one side, the views on the other. */
 
 import { Client, IndexedDbStore, MemoryStore, Outbox, chatOf } from '../client/src/index.js';
+import { Blocks } from './blocks.js';
 import { avatar, h, icon, iconButton, name } from './dom.js';
 import { Inbox } from './inbox.js';
 import { InboxView } from './inbox_view.js';
 import { Marks } from './marks.js';
+import { wrongName } from './names.js';
 import { countInTitle, notify } from './notify.js';
 import { loadDraft } from './session.js';
 import { openSettings } from './settings.js';
 import { Talk } from './talk.js';
+import { reasonOf } from './words.js';
 
 /** How long a peer is shown as typing after it was said. */
 const TYPING_MS = 5_000;
 /** How long the connection may be gone before it is worth a word. */
 const PATIENCE_MS = 800;
 const WATCHED_MAX = 100;
+/** How often what is told of times is told anew: how long ago someone was seen, which day was yesterday. */
+const MINUTE_MS = 60_000;
 
 export class App {
     presence = new Map();
@@ -42,10 +47,11 @@ export class App {
         const store = typeof indexedDB === 'undefined' ? new MemoryStore() : new IndexedDbStore(`chinwag ${url} ${this.me}`);
         this.outbox = new Outbox(this.client, { store, onChange: (change) => this.#sent(change) });
         this.marks = new Marks(this.client);
+        this.blocks = new Blocks(this.client, (peer) => this.#blocked(peer));
         this.inboxView = new InboxView(this);
         this.main = h('div.main', null);
         this.banner = h('div.banner', { role: 'status', hidden: true });
-        this.toasts = h('div.toasts', { role: 'status' });
+        this.toasts = h('div.toasts', { role: 'status', popover: 'manual' });
         const head = h('header.side-head', null, avatar(this.me), h('h2', null, name(this.me)), iconButton('gear', 'Settings', () => openSettings(this)));
         this.side = h('nav.side', { 'aria-label': 'Chats' }, head, this.inboxView.element);
         this.element = h('div.app', null, this.banner, h('main.panes', null, h('h1.unseen', null, 'Chinwag'), this.side, this.main), this.toasts);
@@ -67,7 +73,8 @@ export class App {
         for (const [target, name, listener] of listeners) target.addEventListener(name, listener);
         this.#route();
         this.draw();
-        this.outbox.start().catch((error) => this.toast(`What waited to be sent can't be read: ${error.message}.`));
+        this.outbox.start().catch((error) => this.toast(`What waited to be sent can't be read: ${reasonOf(error)}.`));
+        const minutes = setInterval(() => this.#timePassed(), MINUTE_MS);
         this.subscription = this.client.subscribe();
         this.#follow();
         return new Promise((resolve) => {
@@ -79,6 +86,7 @@ export class App {
                 this.talk?.close();
                 for (const timer of this.typing.values()) clearTimeout(timer);
                 clearTimeout(this.#banner);
+                clearInterval(minutes);
                 document.querySelector('dialog')?.close();
                 countInTitle(0);
                 resolve(end);
@@ -99,7 +107,7 @@ export class App {
         } catch (error) {
             if (error.isUnidentified) return this.#end({ why: 'Your sign-in has come to its end. Sign in again; nothing is lost.' });
             if (error.closeCode === 4409) return this.#lost('Too many windows are open for you, so this one was disconnected.', 'Use this one', () => this.#again());
-            return this.#lost(`The server refused the connection: ${error.message}.`, 'Try again', () => this.#again());
+            return this.#lost(`The server refused the connection: ${reasonOf(error)}.`, 'Try again', () => this.#again());
         }
         return undefined;
     }
@@ -114,7 +122,7 @@ export class App {
             case 'ready': return this.#ready(update);
             case 'disconnected':
                 clearTimeout(this.#banner);
-                this.#banner = setTimeout(() => this.#lost('No connection. What you write is kept and sent later.', 'Try now', () => this.subscription.wake()), PATIENCE_MS);
+                this.#banner = setTimeout(() => this.#away(), PATIENCE_MS);
                 return undefined;
             case 'message': return this.#message(update.message);
             case 'edit':
@@ -136,8 +144,25 @@ export class App {
                 this.draw();
                 if (this.talk?.peer === update.user) this.talk.drawStatus();
                 return undefined;
+            case 'block': return this.blocks.take(update);
             default: return undefined;
         }
+    }
+
+    /** Nobody knows now who is there. */
+    #away() {
+        this.presence.clear();
+        for (const chat of [...this.typing.keys()]) this.#typed(chat, false);
+        this.#lost('No connection. What you write is kept and sent later.', 'Try now', () => this.subscription.wake());
+        this.draw();
+        this.talk?.drawStatus();
+    }
+
+    #blocked(peer) {
+        this.draw();
+        this.talk?.drawBlocked();
+        // How far the peer came meanwhile is told by no event.
+        if (peer !== undefined && !this.blocks.has(peer)) this.inbox.refresh(chatOf(this.me, peer)).then(() => this.talk?.draw());
     }
 
     async #ready({ recovered }) {
@@ -146,21 +171,24 @@ export class App {
         this.banner.hidden = true;
         if (wasAway) this.toast('Connected again');
         this.outbox.flush();
-        if (this.#wasReady && recovered) return;
+        // Told again with the next connection, where it does not come now.
+        this.blocks.load().catch(() => {});
+        if (this.#wasReady && recovered) return this.talk?.hasFailed ? this.reopen() : undefined;
         try {
             await this.inbox.load();
             this.#wasReady = true;
         } catch (error) {
-            return this.#lost(`The chats could not be loaded: ${error.message}.`, 'Try again', () => this.#ready({ recovered: false }));
+            return this.#lost(`The chats could not be loaded: ${reasonOf(error)}.`, 'Try again', () => this.#ready({ recovered: false }));
         }
         for (const entry of this.inbox.entries.values()) {
             const { chat, last_message: message, delivered } = entry;
             if (message.sender !== this.me && (delivered[this.me] ?? 0) < message.seq) this.marks.delivered(chat, message.seq);
         }
         this.subscription.watch(this.#watched());
-        if (this.#isDrawn) await this.talk?.reload().catch(() => {});
+        if (this.#isDrawn && !this.talk?.hasFailed) await this.talk?.reload().catch(() => {});
         else this.#route(true);
         this.#isDrawn = true;
+        return undefined;
     }
 
     #watched() {
@@ -230,8 +258,9 @@ export class App {
         } catch {
             // No address of ours.
         }
-        if (peer.includes(':')) peer = '';
+        if (wrongName(peer)) peer = '';
         if (!isForced && this.talk?.peer === peer) return;
+        const left = this.main.contains(document.activeElement) ? this.talk?.chat : undefined;
         this.talk?.close();
         this.talk = undefined;
         this.element.classList.toggle('in-talk', peer !== '');
@@ -241,18 +270,30 @@ export class App {
             const talk = new Talk(this, chatOf(this.me, peer), peer);
             this.talk = talk;
             this.main.replaceChildren(talk.element);
-            talk.open().catch((error) => this.toast(`The messages could not be loaded: ${error.message}.`));
+            talk.open();
             if (matchMedia('(pointer: fine)').matches) talk.composer.focus();
             if (this.#wasReady && !this.presence.has(peer)) this.subscription.watch(this.#watched());
         }
         this.draw();
+        // Who came by the keyboard goes on where the chat stands in the list.
+        if (peer === '' && left) queueMicrotask(() => this.inboxView.focus(left));
+    }
+
+    /** The open chat from the beginning, where it could not be loaded. */
+    reopen() {
+        this.#route(true);
     }
 
     #looked() {
         if (document.visibilityState !== 'visible') return;
         this.subscription.wake();
         this.talk?.seen();
-        this.talk?.drawStatus();
+        this.#timePassed();
+    }
+
+    #timePassed() {
+        this.draw();
+        this.talk?.draw();
     }
 
     #key(event) {
@@ -295,6 +336,12 @@ export class App {
     toast(words) {
         const toast = h('p.toast', null, words);
         this.toasts.append(toast);
-        setTimeout(() => toast.remove(), 4_000);
+        // In front of a dialogue too, which may have been opened since the last one.
+        if (this.toasts.matches(':popover-open')) this.toasts.hidePopover();
+        this.toasts.showPopover();
+        setTimeout(() => {
+            toast.remove();
+            if (this.toasts.children.length === 0 && this.toasts.isConnected) this.toasts.hidePopover();
+        }, 4_000);
     }
 }

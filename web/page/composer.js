@@ -11,7 +11,7 @@ export class Composer {
     #typed = 0;
 
     /**
-     * @param {{ maxBytes: number, draft: string, label: string, onSend: (text: string) => void, onEdit: (seq: number, text: string) => void,
+     * @param {{ maxBytes: number, draft: string, label: string, onSend: (text: string) => void, onEdit: (message: import('../client/src/index.js').Message, text: string) => void,
      *     onDraft: (text: string) => void, onTyping: () => void, onEditLast: () => void }} view
      */
     constructor(view) {
@@ -41,15 +41,20 @@ export class Composer {
         this.#changed(true);
     }
 
-    /** Puts a sent message in place of the draft, until it is saved or given up. */
-    edit(message) {
+    /**
+     * Puts a sent message in place of the draft, until it is saved or given up.
+     *
+     * @param {import('../client/src/index.js').Message} message
+     * @param {string} [text] What it is to say, where that was written already.
+     */
+    edit(message, text = message.text) {
         this.#editing ??= { draft: this.field.value };
-        this.#editing.seq = message.seq;
+        this.#editing.message = message;
         this.strip.replaceChildren(icon('edit'), h('span', null, 'Editing ', bdi(message.text.slice(0, 80), { class: 'quiet' })), iconButton('close', 'Stop editing', () => this.stopEditing()));
         this.strip.hidden = false;
-        this.#set(message.text);
+        this.#set(text);
         this.focus();
-        this.field.setSelectionRange(message.text.length, message.text.length);
+        this.field.setSelectionRange(text.length, text.length);
     }
 
     stopEditing() {
@@ -113,7 +118,7 @@ export class Composer {
         this.#typed = 0;
         if (editing) {
             this.stopEditing();
-            this.view.onEdit(editing.seq, text);
+            this.view.onEdit(editing.message, text);
         } else {
             this.#set('');
             this.view.onDraft('');

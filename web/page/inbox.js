@@ -31,14 +31,17 @@ export class Inbox {
     }
 
     get unread() {
-        let sum = 0;
-        for (const { unread } of this.entries.values()) sum += unread;
-        // What lies beyond the pages that are loaded counts too.
-        return this.hasMore ? Math.max(sum, this.#total - this.#taken) : sum;
+        return this.#sum + this.#beyond;
     }
 
-    #total = 0;
-    #taken = 0;
+    get #sum() {
+        let sum = 0;
+        for (const { unread } of this.entries.values()) sum += unread;
+        return sum;
+    }
+
+    /** Unread messages of the chats that are not loaded. */
+    #beyond = 0;
 
     /** From the beginning: what is kept is what the server tells now. */
     async load() {
@@ -46,8 +49,6 @@ export class Inbox {
         this.entries.clear();
         this.isLoaded = true;
         this.#add(page);
-        this.#total = page.unread_total;
-        this.#taken = 0;
         this.onChange();
     }
 
@@ -75,6 +76,7 @@ export class Inbox {
         for (const entry of page.chats) if (!this.entries.has(entry.chat)) this.entries.set(entry.chat, entry);
         this.hasMore = page.has_more === true;
         this.#cursor = page.next_cursor;
+        this.#beyond = this.hasMore ? Math.max(0, page.unread_total - this.#sum) : 0;
     }
 
     /** A new message; whether it is the peer's and unread. */
@@ -82,14 +84,21 @@ export class Inbox {
         const entry = this.entries.get(message.chat);
         if (!entry) {
             await this.refresh(message.chat);
-            return message.sender !== this.me;
+            this.#found(message);
+            return message.sender !== this.me && !message.unsent;
         }
         if (message.seq <= entry.last_message.seq) return false;
         entry.last_message = message;
-        const isUnread = message.sender !== this.me && message.seq > (entry.read[this.me] ?? 0);
+        const isUnread = message.sender !== this.me && !message.unsent && message.seq > (entry.read[this.me] ?? 0);
         if (isUnread) entry.unread++;
         this.onChange();
         return isUnread;
+    }
+
+    /** A chat of which a message told was beyond what is loaded, and what was unread of it before. */
+    #found({ chat, seq }) {
+        const entry = this.entries.get(chat);
+        if (entry) this.#beyond = Math.max(0, this.#beyond - Math.max(0, entry.unread - (entry.last_message.seq - seq + 1)));
     }
 
     /** A message that is other than it was. */

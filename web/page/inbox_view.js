@@ -2,6 +2,7 @@
 
 import { chatOf } from '../client/src/index.js';
 import { avatar, bdi, h, icon, name } from './dom.js';
+import { wrongName } from './names.js';
 import { briefTextOf } from './text.js';
 import { briefOf, isoOf, wholeTimeOf } from './time.js';
 
@@ -43,7 +44,7 @@ export class InboxView {
         const start = this.#startRow(text, found);
         if (start) rows.push(start);
         reconcile(this.list, rows);
-        this.empty.textContent = !inbox.isLoaded ? 'Loading…' : rows.length > 0 ? '' : text ? 'Nobody by this name.' : 'No chats yet. Search for a name above to start one.';
+        this.empty.textContent = !inbox.isLoaded ? 'Loading…' : rows.length > 0 ? '' : text ? `Nobody by this name. ${wrongName(text) ?? ''}` : 'No chats yet. Search for a name above to start one.';
         this.list.hidden = rows.length === 0;
     }
 
@@ -53,9 +54,11 @@ export class InboxView {
         const draft = isOpen ? '' : app.draftOf(chat);
         const online = app.presence.get(peer)?.online ?? false;
         const typing = this.#typing.has(chat);
+        const blocked = app.blocks.has(peer);
         const mine = message.sender === app.me && !message.unsent;
-        const state = !mine ? '' : (read[peer] ?? 0) >= message.seq ? 'Read' : (delivered[peer] ?? 0) >= message.seq ? 'Delivered' : 'Sent';
-        const sign = JSON.stringify([message.text, message.ts, message.unsent, unread, isOpen, draft, online, typing, state, briefOf(message.ts)]);
+        // The ticks belong to the message, and stand only where it is shown.
+        const state = !mine || typing || draft || blocked ? '' : (read[peer] ?? 0) >= message.seq ? 'Read' : (delivered[peer] ?? 0) >= message.seq ? 'Delivered' : 'Sent';
+        const sign = JSON.stringify([message.text, message.ts, message.unsent, unread, isOpen, draft, online, typing, blocked, state, briefOf(message.ts)]);
         const known = this.#rows.get(chat);
         if (known?.sign === sign) return known.row;
         const preview = typing ? h('span.typing', null, 'typing…')
@@ -66,7 +69,7 @@ export class InboxView {
             h('span.face', null, avatar(peer), online && h('span.online', { role: 'img', 'aria-label': 'online' })),
             h('span.who', null, name(peer)),
             h('time.when', { datetime: isoOf(message.ts), title: wholeTimeOf(message.ts) }, briefOf(message.ts)),
-            h('span.what', null, state && h('span', { class: `ticks ${state.toLowerCase()}`, role: 'img', 'aria-label': state }, icon(state === 'Sent' ? 'tick' : 'ticks')), preview),
+            h('span.what', null, blocked && h('span.barred-sign', { role: 'img', 'aria-label': 'Blocked', title: 'Blocked' }, icon('block')), state && h('span', { class: `ticks ${state.toLowerCase()}`, role: 'img', 'aria-label': state }, icon(state === 'Sent' ? 'tick' : 'ticks')), preview),
             unread > 0 && h('span.count', { 'aria-label': `${unread} unread` }, unread > 999 ? '999+' : unread),
         ));
         row.key = `${chat} ${sign}`;
@@ -79,7 +82,7 @@ export class InboxView {
 
     /** To someone who is in no chat yet. */
     #startRow(text, found) {
-        if (!text || text.includes(':') || found.some(({ peer }) => peer === text)) return undefined;
+        if (!text || wrongName(text) || found.some(({ peer }) => peer === text)) return undefined;
         return h('li', null, h('a.chat.start', { href: this.app.hrefOf(text) }, h('span.face', null, avatar(text)), h('span.who', null, name(text)), h('span.what', null, text === this.app.me ? 'Write a note to yourself' : 'Start a chat')));
     }
 
@@ -130,6 +133,11 @@ export class InboxView {
         const next = links[links.indexOf(document.activeElement) + step];
         if (next) next.focus();
         else if (step < 0) this.search.focus();
+    }
+
+    /** Gives a chat the keyboard, where it is in the list. */
+    focus(chat) {
+        [...this.list.querySelectorAll('a[data-chat]')].find((link) => link.dataset.chat === chat)?.focus();
     }
 
     /** The chat so many places after the open one. */

@@ -5,6 +5,7 @@ import { App } from './app.js';
 import { h } from './dom.js';
 import { applyTheme, clearSession, loadSession, saveSession } from './session.js';
 import { signIn } from './signin.js';
+import { reasonOf } from './words.js';
 
 const root = document.getElementById('app');
 /** The server is where the page came from, under whatever path a proxy gives it. */
@@ -40,7 +41,7 @@ async function learn() {
             return await client.about();
         } catch (error) {
             const again = h('button.primary', { type: 'button' }, 'Try again');
-            const words = h('main.alone', null, h('div.sign-in', null, h('h1', null, 'Chinwag'), h('p', { role: 'alert' }, `The server can't be reached: ${error.message}.`), again));
+            const words = h('main.alone', null, h('div.sign-in', null, h('h1', null, 'Chinwag'), h('p', { role: 'alert' }, `The server can't be reached: ${reasonOf(error)}.`), again));
             root.replaceChildren(words);
             await new Promise((resolve) => again.addEventListener('click', resolve));
         }

@@ -3,6 +3,7 @@
 import { bdi, h, icon, visible } from './dom.js';
 import { isEmojiOnly, isLong, isWild, nodesOf } from './text.js';
 import { dayOf, isSameDay, isoOf, timeOf, wholeTimeOf } from './time.js';
+import { reasonOf } from './words.js';
 
 /** Messages of one sender that are closer together than this stand as one. */
 const TOGETHER_US = 5 * 60 * 1_000_000;
@@ -13,14 +14,15 @@ const isTogether = (a, b) => Boolean(a && b) && a.sender === b.sender && Math.ab
 /**
  * What of a row depends on more than its message.
  *
- * @returns {{ day: boolean, first: boolean, last: boolean, state: string, isNew: boolean }}
+ * @returns {{ day: string, first: boolean, last: boolean, state: string, isNew: boolean }}
  */
 export function placeOf(before, message, after, context) {
     const isNew = message.seq === context.unreadFrom;
     const last = !isTogether(message, after) || after.seq === context.unreadFrom;
     const state = stateOf(message, context);
     return {
-        day: !before || !isSameDay(before.ts, message.ts),
+        // In words, which are others tomorrow.
+        day: !before || !isSameDay(before.ts, message.ts) ? dayOf(message.ts) : '',
         first: isNew || !isTogether(before, message),
         last,
         // The last of an utterance speaks for those before it, as far as it is the same for them.
@@ -45,7 +47,7 @@ export function rowOf(message, place, view) {
     row.classList.toggle('mine', mine);
     row.classList.toggle('first', place.first);
     row.classList.toggle('last', place.last);
-    if (place.day) row.append(h('div.day', null, h('time', { datetime: isoOf(message.ts).slice(0, 10) }, dayOf(message.ts))));
+    if (place.day) row.append(h('div.day', null, h('time', { datetime: isoOf(message.ts).slice(0, 10) }, place.day)));
     if (place.isNew) row.append(h('div.new-line', null, 'New messages'));
     row.append(
         h('div.line', null, h('div.bubble', { title: wholeTimeOf(message.ts) }, h('span.unseen', null, mine ? 'You: ' : bdi(`${visible(message.sender)}: `)), body(message, mine), meta(message, place))),
@@ -102,7 +104,7 @@ function reactionsOf(message, reactions, { me, onReact }) {
  * @param {import('../client/src/index.js').OutboxEntry} entry
  * @param {'sending' | 'waiting' | 'failed'} state
  */
-export function pendingRowOf(entry, state, { onRetry, onDiscard }) {
+export function pendingRowOf(entry, state, { peer, onRetry, onDiscard }) {
     const words = { sending: 'Sending', waiting: 'Waiting to be sent', failed: 'Not sent' }[state];
     const row = h('li.row.mine.first.last.pending', { 'data-key': entry.key, 'data-state': state, tabindex: -1 });
     const sign = h('span', { class: `ticks ${state}`, role: 'img', 'aria-label': words, title: words }, icon(state === 'failed' ? 'alert' : 'clock'));
@@ -110,7 +112,7 @@ export function pendingRowOf(entry, state, { onRetry, onDiscard }) {
     row.append(h('div.line', null, h('div.bubble', null, h('span.unseen', null, 'You: '), textOf(entry.text), meta)));
     if (state === 'failed') {
         row.append(h(
-            'div.failure', { role: 'alert' }, `Not sent: ${entry.error?.message ?? 'refused'}. `,
+            'div.failure', { role: 'alert' }, `Not sent: ${reasonOf(entry.error ?? {}, peer)}. `,
             h('button.link', { type: 'button', onclick: onRetry }, 'Retry'), h('button.link', { type: 'button', onclick: onDiscard }, 'Discard'),
         ));
     }

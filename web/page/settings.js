@@ -2,6 +2,7 @@
 
 import { h, name, openDialog } from './dom.js';
 import { canNotify, isNotifying, setNotifying } from './notify.js';
+import { blockedList } from './person.js';
 import { applyTheme, loadSetting, saveSetting } from './session.js';
 
 const KEYS = [
@@ -31,6 +32,7 @@ export function openSettings(app) {
         h('fieldset', null, h('legend', null, 'Appearance'), h('div.choices', null, choice('auto', 'Automatic'), choice('light', 'Light'), choice('dark', 'Dark'))),
         h('label.check', null, told, ' Notify me of new messages'),
         refused,
+        blockedList(app),
         h('h3', null, 'Keys'),
         h('dl.keys', null, ...KEYS.flatMap(([key, words]) => [h('dt', null, h('kbd', null, key)), h('dd', null, words)])),
         h('footer', null, h('button.secondary', { type: 'button', onclick: () => {

@@ -2,9 +2,9 @@
 
 import { Client } from '../client/src/index.js';
 import { h } from './dom.js';
+import { wrongName } from './names.js';
 import { userOf } from './session.js';
-
-const NAME_MAX_BYTES = 128;
+import { reasonOf } from './words.js';
 
 /**
  * Shows the form until someone is in.
@@ -58,21 +58,11 @@ export function signIn(root, { url, mode, why, user }) {
                 await new Client({ url, ...session, retry: { tries: 2 } }).inbox({ limit: 1 });
                 resolve({ ...session, isKept: keep.checked });
             } catch (error) {
-                trouble.textContent = error.isUnidentified || error.status === 400
-                    ? `The server does not take this: ${error.message}.`
-                    : `The server can't be reached: ${error.message}.`;
+                const isRefused = error.isUnidentified || (error.status >= 400 && error.status < 500);
+                trouble.textContent = `${isRefused ? 'The server does not take this' : "The server can't be reached"}: ${reasonOf(error)}.`;
                 submit.disabled = false;
                 field.focus();
             }
         });
     });
-}
-
-/** Why a text is no user name, in words. */
-function wrongName(name) {
-    if (name === '') return 'A name has at least one character.';
-    if (name.includes(':')) return 'A name has no colon.';
-    if (/\p{Cc}/u.test(name)) return 'A name has no control characters.';
-    if (new TextEncoder().encode(name).length > NAME_MAX_BYTES) return 'This name is too long.';
-    return undefined;
 }

@@ -4,13 +4,17 @@ import { Composer } from './composer.js';
 import { announce, avatar, h, icon, iconButton, name as nameOf, openDialog, visible } from './dom.js';
 import { QUICK, openEmoji } from './emoji.js';
 import { History } from './history.js';
+import { openPerson, setBlocked } from './person.js';
 import { loadDraft, saveDraft } from './session.js';
 import { briefTextOf } from './text.js';
 import { agoOf, wholeTimeOf } from './time.js';
 import { Timeline } from './timeline.js';
+import { reasonOf } from './words.js';
 
 export class Talk {
     #isClosed = false;
+    /** Whether its messages could not be loaded. */
+    hasFailed = false;
     #unreadFrom;
     #unseen = 0;
 
@@ -27,6 +31,7 @@ export class Talk {
         const name = peer === app.me ? 'yourself' : visible(peer);
         this.timeline = new Timeline(this.history, {
             me: app.me,
+            peer: name,
             label: `Conversation with ${name}`,
             context: () => this.#context(),
             onReact: (message, emoji, remove) => this.react(message, emoji, remove),
@@ -34,14 +39,14 @@ export class Talk {
             onDiscard: (key) => app.outbox.discard(key),
             onSeen: () => this.seen(),
             onFocusRow: (row) => this.#tools(row),
-            onError: (error) => app.toast(`The messages could not be loaded: ${error.message}.`),
+            onError: (error) => app.toast(`The messages could not be loaded: ${reasonOf(error)}.`),
         });
         this.composer = new Composer({
             maxBytes: app.about.text_max_bytes,
             draft: loadDraft(app.me, chat),
             label: `Message to ${name}`,
             onSend: (text) => this.send(text),
-            onEdit: (seq, text) => this.#revise(app.client.edit(chat, seq, text), 'edited'),
+            onEdit: (message, text) => this.#edit(message, text),
             onDraft: (text) => saveDraft(app.me, chat, text),
             onTyping: () => app.client.typing(chat).catch(() => {}),
             onEditLast: () => this.#editLast(),
@@ -49,20 +54,36 @@ export class Talk {
         this.status = h('p.status', null);
         this.jump = h('button.jump', { type: 'button', hidden: true, onclick: () => this.toEnd() }, icon('down'), h('span', null));
         this.tools = h('div.tools', { role: 'toolbar', 'aria-label': 'Message', hidden: true });
+        this.unblock = h('button.link', { type: 'button', onclick: () => setBlocked(app, peer, false) }, 'Unblock');
+        this.barred = h('div.barred', { hidden: true }, icon('block'), h('span', null, 'You block ', nameOf(peer), '.'), this.unblock);
+        const about = peer !== app.me && iconButton('more', `About ${name}`, () => openPerson(app, peer));
         this.element = h(
             'section.talk', { 'aria-label': `Chat with ${name}` },
-            h('header.talk-head', null, iconButton('back', 'All chats', () => app.leaveChat(), { class: 'icon-button back' }), avatar(peer), h('div', null, h('h2', null, nameOf(peer), peer === app.me && h('span.quiet', null, ' (you)')), this.status)),
-            h('div.talk-body', { onkeydown: (event) => this.#key(event), onpointerover: (event) => this.#hover(event), onpointerleave: () => this.#tools(undefined) }, this.timeline.element, this.jump),
-            this.composer.element,
+            h('header.talk-head', null, iconButton('back', 'All chats', () => app.leaveChat(), { class: 'icon-button back' }), avatar(peer), h('div.whom', null, h('h2', null, nameOf(peer), peer === app.me && h('span.quiet', null, ' (you)')), this.status), about),
+            h('div.talk-body', { onkeydown: (event) => this.#key(event), onpointerover: (event) => this.#hover(event), onpointerleave: (event) => this.#leave(event) }, this.timeline.element, this.jump),
+            this.composer.element, this.barred,
         );
+        this.composer.element.addEventListener('focusin', () => this.#tools(undefined));
+        this.drawBlocked();
     }
 
-    /** Loads where one was: at the first message that is unread, else at the end. */
+    /** Loads what is to be seen first, or says that it can't. */
     async open() {
-        const { history, app } = this;
-        const entry = app.inbox.entries.get(this.chat);
+        this.hasFailed = false;
         this.pending();
         this.drawStatus();
+        try {
+            await this.#begin();
+        } catch (error) {
+            this.hasFailed = true;
+            this.timeline.fail(`The messages could not be loaded: ${reasonOf(error)}. `, () => this.app.reopen());
+        }
+    }
+
+    /** Where one was: at the first message that is unread, else at the end. */
+    async #begin() {
+        const { history, app } = this;
+        const entry = app.inbox.entries.get(this.chat);
         if (entry) {
             history.start = entry.first_seq || 1;
             history.head = entry.last_message.seq;
@@ -98,11 +119,23 @@ export class Talk {
         this.drawStatus();
     }
 
+    /** Who is blocked is not written to. */
+    drawBlocked() {
+        const isBlocked = this.app.blocks.has(this.peer);
+        const had = this.element.contains(document.activeElement);
+        this.composer.element.hidden = isBlocked;
+        this.barred.hidden = !isBlocked;
+        if (isBlocked) this.composer.stopEditing();
+        this.drawStatus();
+        if (had && isBlocked) this.unblock.focus();
+        else if (had && document.activeElement === document.body) this.composer.focus();
+    }
+
     drawStatus() {
         const { app, peer } = this;
         const known = app.presence.get(peer);
         const typing = app.typing.has(this.chat);
-        const words = peer === app.me ? 'Notes to yourself' : typing ? 'typing…' : known?.online ? 'Online' : known?.last_seen ? `Last seen ${agoOf(known.last_seen)}` : known ? 'Offline' : '';
+        const words = peer === app.me ? 'Notes to yourself' : app.blocks.has(peer) ? 'Blocked' : typing ? 'typing…' : known?.online ? 'Online' : known?.last_seen ? `Last seen ${agoOf(known.last_seen)}` : known ? 'Offline' : '';
         this.status.textContent = words;
         this.status.title = known?.last_seen && !known.online ? wholeTimeOf(known.last_seen) : '';
         this.status.className = `status${typing ? ' typing' : known?.online ? ' is-online' : ''}`;
@@ -115,7 +148,8 @@ export class Talk {
     // --- What happens ---------------------------------------------------------------------------------------------------
 
     async take(message) {
-        const isShown = await this.history.take(message);
+        // What can't be loaded now is once it is scrolled to; the feed goes on.
+        const isShown = await this.history.take(message).catch(() => false);
         if (this.#isClosed) return;
         const wasAtEnd = this.timeline.isAtEnd;
         if (message.sender !== this.app.me) {
@@ -164,7 +198,7 @@ export class Talk {
         this.#unreadFrom = undefined;
         const added = this.app.outbox.add(this.chat, text).catch((error) => {
             this.composer.insert(text);
-            this.app.toast(`The message could not be kept: ${error.message}.`);
+            this.app.toast(`The message could not be kept: ${reasonOf(error)}.`);
         });
         if (this.history.hasNewer) await this.toEnd();
         else this.timeline.toEnd();
@@ -180,7 +214,7 @@ export class Talk {
                 this.timeline.element.removeAttribute('aria-busy');
             }
         } catch (error) {
-            return this.app.toast(`The messages could not be loaded: ${error.message}.`);
+            return this.app.toast(`The messages could not be loaded: ${reasonOf(error)}.`);
         }
         this.timeline.draw();
         this.timeline.toEnd();
@@ -191,14 +225,23 @@ export class Talk {
         return this.#revise(this.app.client.react(this.chat, message.seq, emoji, { remove }));
     }
 
+    /** What was written is not lost where it can't be stored. */
+    async #edit(message, text) {
+        const isDone = await this.#revise(this.app.client.edit(this.chat, message.seq, text), 'edited');
+        if (!isDone && !this.#isClosed && !this.composer.isEditing && this.#mayEdit(message)) this.composer.edit(message, text);
+    }
+
+    /** Whether it was done. */
     async #revise(asked, word) {
         try {
             const message = await asked;
             this.app.inbox.revise(message);
             this.revise(message);
             if (word) announce(`Message ${word}`);
+            return true;
         } catch (error) {
-            this.app.toast(`That did not work: ${error.message}.`);
+            this.app.toast(`That did not work: ${reasonOf(error, visible(this.peer))}.`);
+            return false;
         }
     }
 
@@ -207,8 +250,12 @@ export class Talk {
         return message.sender === this.app.me && !message.unsent && age < this.app.about.revise_window_s * 1000;
     }
 
+    #mayEdit(message) {
+        return this.#mayRevise(message) && !this.app.blocks.has(this.peer);
+    }
+
     #editLast() {
-        const message = this.history.messages.findLast((one) => this.#mayRevise(one));
+        const message = this.history.messages.findLast((one) => this.#mayEdit(one));
         if (message && !this.history.hasNewer) this.composer.edit(message);
     }
 
@@ -246,6 +293,11 @@ export class Talk {
         if (row || !this.tools.contains(document.activeElement)) this.#tools(row ?? undefined);
     }
 
+    /** A finger leaves as it is lifted, before its tap is a click. */
+    #leave({ pointerType }) {
+        if (pointerType !== 'touch') this.#tools(undefined);
+    }
+
     #messageOf(row) {
         return row ? this.history.at(Number(row.dataset.seq)) : undefined;
     }
@@ -264,7 +316,7 @@ export class Talk {
         this.tools.replaceChildren(...[
             smile,
             iconButton('copy', 'Copy', () => this.#copy(message), props),
-            mayRevise && iconButton('edit', 'Edit', () => this.composer.edit(message), props),
+            this.#mayEdit(message) && iconButton('edit', 'Edit', () => this.composer.edit(message), props),
             mayRevise && iconButton('bin', 'Unsend', () => this.#unsend(message), props),
         ].filter(Boolean));
         this.tools.message = message;
@@ -310,7 +362,7 @@ export class Talk {
             Enter: () => this.tools.firstElementChild?.focus(),
             r: () => !message.unsent && this.#reactTo(message, row),
             c: () => !message.unsent && this.#copy(message),
-            e: () => mayRevise && this.composer.edit(message),
+            e: () => this.#mayEdit(message) && this.composer.edit(message),
             Delete: () => mayRevise && this.#unsend(message),
             End: () => this.toEnd(),
         }[event.key];

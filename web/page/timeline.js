@@ -23,10 +23,12 @@ export class Timeline {
     #isPlanned = false;
     #isAtEnd = true;
     #pending = [];
+    /** @type {(Node | string)[] | undefined} */
+    #trouble;
 
     /**
      * @param {import('./history.js').History} history
-     * @param {{ me: string, label: string, context: () => { peerRead: number | undefined, peerDelivered: number, unreadFrom: number | undefined }, onReact: (message: any, emoji: string, remove: boolean) => void,
+     * @param {{ me: string, peer: string, label: string, context: () => { peerRead: number | undefined, peerDelivered: number, unreadFrom: number | undefined }, onReact: (message: any, emoji: string, remove: boolean) => void,
      *     onRetry: (key: string) => void, onDiscard: (key: string) => void, onSeen: () => void, onFocusRow: (row: HTMLElement | undefined) => void,
      *     onError: (error: any) => void }} view
      */
@@ -59,6 +61,17 @@ export class Timeline {
 
     rowOf(seq) {
         return this.#rows.get(seq)?.row;
+    }
+
+    /**
+     * Says why nothing is shown, and asks whether to try again.
+     *
+     * @param {string} words
+     * @param {() => void} onAgain
+     */
+    fail(words, onAgain) {
+        this.#trouble = [words, h('button.link', { type: 'button', onclick: onAgain }, 'Try again')];
+        this.draw();
     }
 
     /** @param {{ entry: any, state: string }[]} pending What is on its way. */
@@ -118,7 +131,8 @@ export class Timeline {
         reconcile(this.waiting, pending.map(({ entry, state }) => this.#pendingRow(entry, state)));
         this.list.hidden = messages.length === 0;
         this.waiting.hidden = pending.length === 0;
-        this.hint.textContent = messages.length + pending.length > 0 || history.head > 0 ? '' : 'No messages yet. Say hello.';
+        const isEmpty = history.isLoaded && history.head === 0 && messages.length + pending.length === 0;
+        this.hint.replaceChildren(...(this.#trouble ?? (isEmpty ? ['No messages yet. Say hello.'] : [])));
     }
 
     #replace(known, message, place, sign) {
@@ -134,7 +148,7 @@ export class Timeline {
         const key = `${state} ${entry.error?.message ?? ''}`;
         const known = [...this.waiting.children].find((row) => row.dataset.key === entry.key);
         if (known?.sign === key) return known;
-        const row = pendingRowOf(entry, state, { onRetry: () => this.view.onRetry(entry.key), onDiscard: () => this.view.onDiscard(entry.key) });
+        const row = pendingRowOf(entry, state, { peer: this.view.peer, onRetry: () => this.view.onRetry(entry.key), onDiscard: () => this.view.onDiscard(entry.key) });
         row.sign = key;
         return row;
     }

@@ -113,8 +113,30 @@ function properties(root, schema) {
     name,
     required: required.includes(name),
     schema: property,
-    description: resolve(root, property).description ?? '',
+    description: wordsOf(root, property),
   })));
+}
+
+/**
+ * What a schema says of itself; of one that may be `null`, what it says else.
+ * @param {Json} root
+ * @param {Json} schema
+ * @returns {string}
+ */
+function wordsOf(root, schema) {
+  return resolve(root, schema).description ?? (schema.anyOf ? wordsOf(root, schema.anyOf[0]) : '');
+}
+
+/**
+ * The headers of a reply.
+ * @param {Json} root
+ * @param {Json} reply
+ */
+function headersOf(root, reply) {
+  return table(Object.entries(reply.headers ?? {}).map(([name, header]) => {
+    const { required, schema, description } = resolve(root, header);
+    return { name, required: required === true, schema, description };
+  }));
 }
 
 /** @param {unknown} value */
@@ -147,7 +169,7 @@ function operationOf(root, path, method, operation) {
   const bad = replies.filter(([status]) => Number(status) >= 400);
   for (const [status, reply] of good) {
     const content = Object.entries(reply.content ?? {})[0];
-    article.append(element('h4', {}, `${status} `, ...(content ? [`${content[0]} `, ...typeOf(content[1].schema)] : [])), ...paragraphs(reply.description));
+    article.append(element('h4', {}, `${status} `, ...(content ? [`${content[0]} `, ...typeOf(content[1].schema)] : [])), ...paragraphs(reply.description), headersOf(root, reply));
   }
   article.append(element('details', {}, element('summary', {}, 'Refusals'), table(bad.flatMap(([status, reply]) => (
     reply.content['application/problem+json'].schema.properties.code.enum.map((/** @type {string} */ code) => ({
@@ -204,7 +226,7 @@ function section(title, articles) {
 function show(root) {
   const main = /** @type {HTMLElement} */ (document.getElementById('content'));
   main.replaceChildren(element('h1', {}, root.info.summary), ...paragraphs(root.info.description),
-    element('p', {}, 'For programs: ', element('a', { href: '/openapi.json' }, '/openapi.json')));
+    element('p', {}, 'For programs: ', element('a', { href: 'openapi.json' }, 'openapi.json')));
   const version = document.getElementById('version');
   if (version) {
     version.textContent = root.info.version;
@@ -230,7 +252,8 @@ function filter() {
 }
 
 try {
-  const reply = await fetch('/openapi.json');
+  // Beside this page, under whatever path a proxy gives it.
+  const reply = await fetch('openapi.json');
   if (!reply.ok) {
     throw new Error(`the server answered ${reply.status}`);
   }

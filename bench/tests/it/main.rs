@@ -28,6 +28,7 @@ fn plan(server: &Fake) -> Plan {
         request_timeout: Duration::from_mins(1),
         threads: 2,
         seed: 1,
+        patience: None,
         timeline: false,
     }
 }

@@ -129,8 +129,8 @@ impl Store for FaultyStore {
         Box::pin(self.meet(move || self.inner.catch_up(user, since)))
     }
 
-    fn admits(&self) -> Result<(), StoreError> {
-        self.inner.admits()
+    fn admits(&self, waited: bool) -> Result<(), StoreError> {
+        self.inner.admits(waited)
     }
 
     fn publish_to(&self, outlet: Arc<dyn Outlet>) {

@@ -154,11 +154,12 @@ pub trait Store: Send + Sync {
     fn catch_up(&self, user: UserId, since: Option<Ts>) -> StoreFuture<'_, CatchUp>;
 
     /// Whether a send or a mark that begins now would find a place. It costs next to nothing, so that who has to be refused is
-    /// refused before anything is read.
+    /// refused before anything is read. `_waited`: whoever asks was not told just before to come back later, or has waited as
+    /// long; of those who have not, few find a place as long as others have to be refused.
     ///
     /// # Errors
     /// [`StoreError::Busy`].
-    fn admits(&self) -> Result<(), StoreError> {
+    fn admits(&self, _waited: bool) -> Result<(), StoreError> {
         Ok(())
     }
 

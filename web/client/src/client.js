@@ -271,6 +271,22 @@ export class Client {
     }
 
     /**
+     * All whom this user blocks, page by page.
+     *
+     * @param {{ limit?: number, signal?: AbortSignal }} [options]
+     * @returns {AsyncGenerator<Blocks['blocks'][number], void>}
+     */
+    async *blocked({ limit = 100, signal } = {}) {
+        for (let cursor; ; ) {
+            /** @type {Blocks} */
+            const page = await this.blocks({ cursor, limit, signal });
+            yield* page.blocks;
+            if (!page.has_more) return;
+            cursor = page.next_cursor;
+        }
+    }
+
+    /**
      * What happens to this user's chats, as it happens.
      *
      * @param {SubscribeOptions} [options]

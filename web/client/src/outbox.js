@@ -225,8 +225,10 @@ export class Outbox {
     async #deliver(entry) {
         const { signal } = this.#end;
         const now = this.#client.world.now();
-        if (entry.triedMs !== undefined && now - entry.triedMs > KEY_KNOWN_MS) {
-            const stored = await this.#find(entry, entry.triedMs);
+        const { triedMs } = entry;
+        // After a clock was set back nobody knows how long ago the first try was.
+        if (triedMs !== undefined && (now - triedMs > KEY_KNOWN_MS || now < triedMs)) {
+            const stored = await this.#find(entry, triedMs);
             if (stored) return stored;
             delete entry.triedMs;
         }

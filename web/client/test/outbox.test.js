@@ -107,8 +107,9 @@ test('what the server will not have holds nobody up, and can be tried again or g
     assert.deepEqual([outbox.entries(CHAT), await texts(client)], [[], ['third', 'second']]);
 });
 
-for (const stored of [true, false]) {
-    test(`an entry first tried over 23 hours ago is looked up before it is sent again (${stored ? 'stored' : 'not stored'})`, async (t) => {
+const TIMES = [['first tried over 23 hours ago', 23.5], ['tried before the clock was set back', -5]];
+for (const [stored, [when, hours]] of [true, false].flatMap((stored) => TIMES.map((time) => [stored, time]))) {
+    test(`an entry ${when} is looked up before it is sent again (${stored ? 'stored' : 'not stored'})`, async (t) => {
         const server = await Server.start(t);
         const gateway = await Gateway.open(t, server.port);
         const store = new MemoryStore();
@@ -125,7 +126,7 @@ for (const stored of [true, false]) {
 
         gateway.spoil = () => undefined;
         gateway.asked = [];
-        const second = open(t, gateway.url, { store, world: { now: () => Date.now() + 23.5 * HOUR_MS } });
+        const second = open(t, gateway.url, { store, world: { now: () => Date.now() + hours * HOUR_MS } });
         await second.outbox.start();
         const { message } = await second.next('sent');
         assert.deepEqual([message.text, message.key, message.sender], ['yesterday', key, 'apple']);

@@ -19,7 +19,7 @@ test('the package that npm packs is installed and used, with its types', async (
     writeFileSync(join(directory, 'package.json'), '{"private":true,"type":"module"}');
     run('npm', 'install', '--silent', '--offline', '--no-audit', '--no-fund', `./${archive}`);
     const installed = join(directory, 'node_modules/@chinwag/client');
-    assert.deepEqual(readdirSync(installed).sort(), ['README.md', 'package.json', 'src', 'types']);
+    assert.deepEqual(readdirSync(installed).sort(), ['LICENSE-APACHE', 'LICENSE-MIT', 'README.md', 'package.json', 'src', 'types']);
     assert.deepEqual(readdirSync(join(directory, 'node_modules')).filter((name) => !name.startsWith('.')), ['@chinwag']);
 
     writeFileSync(join(directory, 'use.js'), `

@@ -57,6 +57,9 @@ test('whom a user blocks', async (t) => {
     assert.deepEqual([first.blocks, first.has_more], [[{ peer: 'apple', ts: block.ts }], true]);
     const second = await banana.blocks({ limit: 1, cursor: first.next_cursor });
     assert.deepEqual([second.blocks.map(({ peer }) => peer), second.has_more], [['cherry'], undefined]);
+    const all = [];
+    for await (const { peer } of banana.blocked({ limit: 1 })) all.push(peer);
+    assert.deepEqual(all, ['apple', 'cherry']);
     assert.equal((await banana.unblock('apple')).blocked, false);
     await apple.send(CHAT, 'text');
 });

@@ -3,11 +3,19 @@
 use super::CliError;
 use crate::{
     config::{Auth, Settings},
-    identity::{ApiKeys, Door, Expectations, KeySet, Source},
+    identity::{ApiKeys, Door, Expectations, KeySet, SetError, Source},
+    lifecycle::SUPERVISOR_VARIABLE,
 };
 use chinwag_model::Clock;
 use chinwag_store::KeyStore;
-use std::{fs, path::Path, sync::Arc};
+use std::{env, fs, path::Path, sync::Arc, time::Duration};
+use tokio::time::{Instant, sleep};
+
+/// So long a start under a supervisor tries to reach the URL of a key set: what serves it may be starting too. A supervisor
+/// counts how often a start fails, and gives up.
+const PATIENCE: Duration = Duration::from_mins(1);
+/// How long it waits before it tries again.
+const TRY_AGAIN: Duration = Duration::from_secs(2);
 
 /// What `auth = "token"` needs before the store is open.
 pub(super) struct Keys {
@@ -45,9 +53,18 @@ pub(super) async fn read(settings: &Settings, clock: Arc<dyn Clock>) -> Result<O
         if is_url(place) { Source::Url(place.to_owned()) } else { Source::File(Path::new(place).to_owned()) }
     });
     let secret = secret.as_ref().map(|(_, secret)| secret.as_slice());
-    let keys = KeySet::open(secret, pem.as_deref(), source, clock)
-        .await
-        .map_err(|error| wrong("auth_jwks", jwks.as_deref().unwrap_or_default(), &error))?;
+    let patience = if env::var_os(SUPERVISOR_VARIABLE).is_some() { PATIENCE } else { Duration::ZERO };
+    let until = Instant::now() + patience;
+    let keys = loop {
+        match KeySet::open(secret, pem.as_deref(), source.clone(), clock.clone()).await {
+            Err(error @ SetError::Fetch(_)) if Instant::now() < until => {
+                tracing::warn!(%error, "the key set of auth_jwks can't be had yet; trying again");
+                sleep(TRY_AGAIN).await;
+            }
+            opened => break opened,
+        }
+    };
+    let keys = keys.map_err(|error| wrong("auth_jwks", jwks.as_deref().unwrap_or_default(), &error))?;
     let expectations = Expectations { audience: audience.clone(), issuer: issuer.clone() };
     Ok(Some(Keys { keys, expectations }))
 }

@@ -86,7 +86,8 @@ fn name(name: &str) -> Result<String, &'static str> {
 
 pub(super) async fn run(args: KeyArgs) -> Result<(), CliError> {
     let (What::Create { data, .. } | What::List { data } | What::Revoke { data, .. }) = &args.what;
-    let data = data.directory()?;
+    let is_first_step = matches!(args.what, What::Create { .. });
+    let data = if is_first_step { data.directory_to_write() } else { data.store_to_write() }?;
     let clock = Arc::new(SystemClock::default());
     match EmbeddedStore::open(&data, &Options::default(), clock.clone()) {
         Ok(store) => {

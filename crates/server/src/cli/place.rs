@@ -4,7 +4,11 @@ use super::{CliError, load};
 use crate::config::Flags;
 use clap::Args;
 use indicatif::{ProgressBar, ProgressStyle};
-use std::path::PathBuf;
+use std::{
+    fs::{self, File, TryLockError},
+    os::unix::fs::MetadataExt as _,
+    path::{Path, PathBuf},
+};
 
 /// Which data directory.
 #[derive(Debug, Args)]
@@ -30,6 +34,48 @@ impl DataArgs {
     pub(super) fn directory(&self) -> Result<PathBuf, CliError> {
         Ok(load(&Flags::of_data(self.config.clone(), self.data.clone()))?.settings().data)
     }
+
+    /// The same, to write there where no server does.
+    pub(super) fn directory_to_write(&self) -> Result<PathBuf, CliError> {
+        let data = self.directory()?;
+        refuse_what_is_anothers(&data)?;
+        Ok(data)
+    }
+
+    /// The same, of a store that is there.
+    pub(super) fn store_to_write(&self) -> Result<PathBuf, CliError> {
+        let data = self.directory_to_write()?;
+        require_store(&data)?;
+        Ok(data)
+    }
+}
+
+/// Whether there is a store: where one would be made, a wrong directory would look like one that holds nothing.
+fn require_store(data: &Path) -> Result<(), CliError> {
+    if data.join("FORMAT").exists() {
+        return Ok(());
+    }
+    Err(CliError::Usage(format!("cannot open the store: {}: there is no store here", data.display())))
+}
+
+/// Keeps root from making files in a store that its server, which is not root, could not open.
+pub(super) fn refuse_what_is_anothers(data: &Path) -> Result<(), CliError> {
+    let there = fs::metadata(data.join("FORMAT")).or_else(|_| fs::metadata(data));
+    let owner = there.map_or(0, |there| there.uid());
+    if owner == 0 || !rustix::process::geteuid().is_root() {
+        return Ok(());
+    }
+    // A server that has it open writes by itself what it is asked for.
+    let is_held = File::open(data.join("LOCK"))
+        .is_ok_and(|lock| matches!(lock.try_lock_shared(), Err(TryLockError::WouldBlock)));
+    if is_held {
+        return Ok(());
+    }
+    Err(CliError::Usage(format!(
+        "{}: it belongs to the user {owner}, whose server could not open what root makes there; run this as that user, such \
+         as by `sudo -u '#{owner}'`",
+        data.display()
+    )))
 }
 
 /// A bar that counts rows. It draws on standard error, and only where that is a terminal.

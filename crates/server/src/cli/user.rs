@@ -85,7 +85,7 @@ pub(super) async fn run(args: &UserArgs) -> Result<(), CliError> {
     match &args.verb {
         Verb::Export { user, out, data } => export(out, data, Some(&named(user)?)).await,
         Verb::Erase { user, dry_run, yes, data } => {
-            erase::run(&named(user)?, &data.directory()?, *dry_run, *yes).await
+            erase::run(&named(user)?, &data.store_to_write()?, *dry_run, *yes).await
         }
         Verb::Disconnect { user, data } => {
             let user = utf8_percent_encode(named(user)?.as_str(), NON_ALPHANUMERIC).to_string();

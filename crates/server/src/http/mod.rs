@@ -276,6 +276,9 @@ impl App {
         let mut code = None;
         let mut reply = answered.unwrap_or_else(|refusal| {
             code = Some(refusal.code());
+            if refusal.code() == ProblemCode::Overloaded {
+                lifeline.turn_away();
+            }
             self.metrics().error(refusal.code());
             refusal.into_reply()
         });
@@ -350,7 +353,7 @@ impl App {
         let verb = Verb::of_path(path);
         // What could not be taken costs as little as can be: not even its caller is looked at.
         if verb.keeps() {
-            self.store().admits()?;
+            self.store().admits(!lifeline.is_hasty())?;
         }
         // Whoever is unknown hears so before anything of the request is looked at, such as its body.
         let identity =

@@ -33,6 +33,7 @@ const PAGES: [(&str, &[u8]); 2] = [
 /// Every other file that is served, by its path, which is its place in `web/` too.
 const FILES: &[(&str, &[u8])] = files![
     "/page/app.js",
+    "/page/blocks.js",
     "/page/composer.js",
     "/page/dom.js",
     "/page/emoji.js",
@@ -42,7 +43,9 @@ const FILES: &[(&str, &[u8])] = files![
     "/page/inbox_view.js",
     "/page/main.js",
     "/page/marks.js",
+    "/page/names.js",
     "/page/notify.js",
+    "/page/person.js",
     "/page/row.js",
     "/page/session.js",
     "/page/settings.js",
@@ -55,6 +58,7 @@ const FILES: &[(&str, &[u8])] = files![
     "/page/text.js",
     "/page/time.js",
     "/page/timeline.js",
+    "/page/words.js",
     "/reference/reference.css",
     "/reference/reference.js",
     "/client/src/client.js",

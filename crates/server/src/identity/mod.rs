@@ -14,7 +14,7 @@ mod verifier;
 
 pub use api_keys::{ApiKeys, NewKey};
 pub use jwt::{Expectations, SigningKey};
-pub use key_set::{KeySet, Source};
+pub use key_set::{KeySet, SetError, Source};
 pub use verifier::KeyError;
 
 use crate::hub::Identity;

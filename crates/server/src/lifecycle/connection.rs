@@ -76,6 +76,8 @@ pub(super) async fn serve(
     stop: watch::Receiver<Stop>,
 ) -> Option<Takeover> {
     let pulse = Arc::new(Pulse::new(options.clone(), seat));
+    // A proxy's connection carries the requests of many, who did not all hear what one was told.
+    let of_many = app.believes(&peer);
     let upgrade: Mutex<Option<(OnUpgrade, Box<Session>)>> = Mutex::default();
     let service = service_fn(|mut request: Request<Incoming>| {
         let (app, pulse, upgrade) = (&app, &pulse, &upgrade);
@@ -90,6 +92,12 @@ pub(super) async fn serve(
                 *upgrade.lock() = Some((on_upgrade, session));
             }
             pulse.replying(kind_of(&reply));
+            pulse.lifeline.set_hasty(false);
+            if !pulse.lifeline.was_turned_away() {
+                pulse.hold.served();
+            } else if !of_many {
+                pulse.hold.turned_away(Instant::now());
+            }
             Ok::<_, Infallible>(reply)
         }
     });

@@ -2,7 +2,7 @@
 //!
 //! Reading order: `shutdown` (who says when), `accept` (how connections come in), `preface` (what a proxy says before the
 //! first byte of one), `greeting` (what a connection speaks), `connection` (one of HTTP/1), `pulse` (what it is doing and
-//! until when), `socket` (how that is known), `http2` (one of HTTP/2), `streams` (what its requests are doing); `peers`
+//! until when), `socket` (how that is known), `hold` (who is not listened to for a while), `http2` (one of HTTP/2), `streams` (what its requests are doing); `peers`
 //! (how many one peer has), `crowd` (who leaves where there are too many), `descriptors` (how many
 //! there can be); `supervisor` (who watches over the process). The end, here
 //! in [`run`], goes: readiness fails, every feed ends, no more is accepted, idle connections are closed, requests in
@@ -15,6 +15,7 @@ mod connection;
 mod crowd;
 mod descriptors;
 mod greeting;
+mod hold;
 mod http2;
 mod peers;
 mod preface;

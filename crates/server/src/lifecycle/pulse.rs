@@ -1,6 +1,6 @@
 //! What a connection is doing, and until when it may.
 
-use super::{Options, crowd::Seat};
+use super::{Options, crowd::Seat, hold::Hold};
 use crate::http::Lifeline;
 use parking_lot::Mutex;
 use std::{sync::Arc, time::Duration};
@@ -35,8 +35,8 @@ pub(super) struct Pulse {
     options: Arc<Options>,
     seat: Arc<Seat>,
     state: Mutex<State>,
-    /// Whether the request ends with the client.
     pub(super) lifeline: Lifeline,
+    pub(super) hold: Hold,
 }
 
 /// A reply that is ready.
@@ -61,7 +61,7 @@ struct State {
 impl Pulse {
     pub(super) fn new(options: Arc<Options>, seat: Arc<Seat>) -> Self {
         let state = State { phase: Phase::Idle, since: Instant::now(), blocked_since: None };
-        Self { options, seat, state: Mutex::new(state), lifeline: Lifeline::default() }
+        Self { options, seat, state: Mutex::new(state), lifeline: Lifeline::default(), hold: Hold::default() }
     }
 
     /// When the connection has had its time; `None` while it may take as long as it likes.

@@ -3,12 +3,16 @@
 use super::pulse::Pulse;
 use crate::stream::{Passed, Stream};
 use std::{
+    future::Future as _,
     io,
     pin::Pin,
     sync::Arc,
     task::{Context, Poll, ready},
 };
-use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tokio::{
+    io::{AsyncRead, AsyncWrite, ReadBuf},
+    time::{Sleep, sleep_until},
+};
 
 /// Most bytes that are read and thrown away so that a client which still sends can read its reply.
 const LINGER_MAX_BYTES: usize = 32 * 1024 * 1024;
@@ -17,6 +21,8 @@ pub(super) struct Socket {
     stream: Stream,
     pulse: Arc<Pulse>,
     closing: Option<Closing>,
+    /// While the connection is left unread.
+    unread: Option<Pin<Box<Sleep>>>,
 }
 
 /// The write side is shut down.
@@ -30,12 +36,21 @@ struct Closing {
 
 impl Socket {
     pub(super) fn new(stream: Stream, pulse: Arc<Pulse>) -> Self {
-        Self { stream, pulse, closing: None }
+        Self { stream, pulse, closing: None, unread: None }
     }
 
     /// The connection below, of a client that has switched to another protocol.
     pub(super) fn into_stream(self) -> Stream {
         self.stream
+    }
+
+    /// Ready unless the connection is left unread; whether it was until now.
+    fn poll_hold(&mut self, cx: &mut Context<'_>) -> Poll<bool> {
+        let Some(until) = self.pulse.hold.until() else { return Poll::Ready(false) };
+        ready!(self.unread.get_or_insert_with(|| Box::pin(sleep_until(until))).as_mut().poll(cx));
+        self.unread = None;
+        self.pulse.hold.end();
+        Poll::Ready(true)
     }
 
     /// Tells what became of what was written.
@@ -58,7 +73,13 @@ impl AsyncRead for Socket {
         buf: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
         let before = buf.filled().len();
-        ready!(Pin::new(&mut self.stream).poll_read(cx, buf))?;
+        let resumes = ready!(self.poll_hold(cx));
+        let read = Pin::new(&mut self.stream).poll_read(cx, buf);
+        if resumes {
+            // What is there already came before its time.
+            self.pulse.lifeline.set_hasty(read.is_ready());
+        }
+        ready!(read)?;
         if buf.filled().len() > before {
             self.pulse.heard();
         }

@@ -16,6 +16,7 @@ mod log;
 mod metrics;
 mod operations;
 mod people;
+mod place;
 mod process;
 mod proxies;
 mod retention;

@@ -5,10 +5,12 @@ use rustix::process::Signal;
 use serde_json::Value;
 use std::{
     fs,
+    io::{Read as _, Write as _},
     net::TcpListener,
     os::unix::{fs::PermissionsExt as _, net::UnixDatagram, process::CommandExt as _},
     path::Path,
     process::{Command, Stdio},
+    thread,
     time::Duration,
 };
 use tempfile::tempdir;
@@ -59,6 +61,37 @@ fn a_supervisor_is_told_when_it_serves_and_when_it_ends() {
     running.line("listening on http://127.0.0.1:");
     running.signal(Signal::TERM);
     assert_eq!(hear(), "STOPPING=1");
+    running.end().expect(0);
+}
+
+/// What serves the key set may start at the same time.
+#[test]
+fn a_start_under_a_supervisor_waits_for_the_key_set() {
+    let dir = tempdir().expect("a directory");
+    let notify = dir.path().join("notify");
+    let _supervisor = UnixDatagram::bind(&notify).expect("bound");
+    let provider = TcpListener::bind("127.0.0.1:0").expect("a port");
+    let url = format!("http://{}/set", provider.local_addr().expect("an address"));
+    let set = r#"{"keys":[{"kty":"OKP","crv":"Ed25519","x":"11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo"}]}"#;
+    let serving = thread::spawn(move || {
+        for (status, body) in [("503 Starting", ""), ("200 OK", set)] {
+            let (mut stream, _) = provider.accept().expect("a request");
+            let mut head = vec![0; 4096];
+            let mut length = 0;
+            while !head[..length].ends_with(b"\r\n\r\n") {
+                length += stream.read(&mut head[length..]).expect("a head");
+            }
+            let reply = format!("HTTP/1.1 {status}\r\nContent-Length: {}\r\n\r\n{body}", body.len());
+            stream.write_all(reply.as_bytes()).expect("written");
+        }
+    });
+    let settings = ["--auth", "token", "--auth-jwks", &url];
+    let mut starting = serve(dir.path(), &settings);
+    let mut running = Running::start(starting.env("NOTIFY_SOCKET", &notify).stdin(Stdio::null()));
+    running.line("the key set of auth_jwks can't be had yet; trying again");
+    running.line("listening on http://127.0.0.1:");
+    serving.join().expect("no panic");
+    running.signal(Signal::TERM);
     running.end().expect(0);
 }
 

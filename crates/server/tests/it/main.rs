@@ -20,6 +20,7 @@ mod headers;
 mod http2;
 mod metrics;
 mod openapi;
+mod overload;
 mod page;
 mod poll;
 mod proxies;

@@ -26,6 +26,7 @@ pub(crate) struct Stage {
     failed: watch::Sender<bool>,
     closed: watch::Sender<bool>,
     busy: AtomicBool,
+    sheds: AtomicBool,
 }
 
 /// The text at which an append panics.
@@ -40,12 +41,19 @@ impl Stage {
             failed: watch::Sender::new(false),
             closed: watch::Sender::new(false),
             busy: AtomicBool::new(false),
+            sheds: AtomicBool::new(false),
         })
     }
 
     /// From now on there is no place for a write.
     pub(crate) fn fill(&self) {
         self.busy.store(true, Relaxed);
+    }
+
+    /// From now on there is a place for whoever waits as it was told, and for nobody else.
+    pub(crate) fn shed(&self) {
+        self.busy.store(false, Relaxed);
+        self.sheds.store(true, Relaxed);
     }
 
     /// Waits until one more append has come in.
@@ -117,11 +125,11 @@ impl Store for Stage {
         self.inner.catch_up(user, since)
     }
 
-    fn admits(&self) -> Result<(), StoreError> {
-        if self.busy.load(Relaxed) {
+    fn admits(&self, waited: bool) -> Result<(), StoreError> {
+        if self.busy.load(Relaxed) || (!waited && self.sheds.load(Relaxed)) {
             return Err(StoreError::Busy { retry_after: Duration::from_millis(2_100) });
         }
-        self.inner.admits()
+        self.inner.admits(waited)
     }
 
     fn publish_to(&self, outlet: Arc<dyn Outlet>) {

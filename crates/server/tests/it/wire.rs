@@ -26,7 +26,7 @@ pub(crate) struct Connection<S = TcpStream> {
 #[derive(Debug)]
 pub(crate) struct Reply {
     pub(crate) status: u16,
-    head: String,
+    pub(crate) head: String,
     pub(crate) body: Vec<u8>,
 }
 

@@ -128,11 +128,9 @@ impl Answers {
             if catch_unwind(AssertUnwindSafe(|| self.make_known(&done))).is_err() {
                 return self.failure.set("the task that makes known what is on disk has panicked");
             }
-            // The last that came in waited shortest.
-            if let Some(since) = done.iter().map(|one| one.reply.since()).max() {
-                let now = Instant::now();
-                self.queue.pressure.answered(done.len(), now.saturating_duration_since(since), now);
-            }
+            let now = Instant::now();
+            let waits = done.iter().map(|one| now.saturating_duration_since(one.reply.since())).sum();
+            self.queue.pressure.answered(done.len(), waits, now);
             done.into_iter().for_each(Done::succeed);
         }
     }

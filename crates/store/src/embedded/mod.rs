@@ -364,8 +364,8 @@ impl Store for EmbeddedStore {
         Box::pin(self.read_missed(user, since))
     }
 
-    fn admits(&self) -> Result<(), StoreError> {
-        self.inner.queue.admits()
+    fn admits(&self, waited: bool) -> Result<(), StoreError> {
+        self.inner.queue.admits(waited)
     }
 
     fn publish_to(&self, outlet: Arc<dyn Outlet>) {

@@ -175,13 +175,20 @@ impl Queue {
         }
     }
 
-    /// Whether there is a place.
-    pub(super) fn admits(&self) -> Result<(), StoreError> {
-        if self.held.messages.load(Relaxed) < self.pressure.allowed() {
+    /// Whether there is a place, be it for one who did not wait as told.
+    pub(super) fn admits(&self, waited: bool) -> Result<(), StoreError> {
+        if self.held.messages.load(Relaxed) < self.pressure.allowed()
+            && (waited || self.pressure.admits_hasty())
+        {
             Ok(())
         } else {
-            Err(StoreError::Busy { retry_after: RETRY_AFTER })
+            Err(self.busy())
         }
+    }
+
+    fn busy(&self) -> StoreError {
+        self.pressure.refused();
+        StoreError::Busy { retry_after: RETRY_AFTER }
     }
 
     /// Takes a place for a send, or refuses it at once.
@@ -207,7 +214,7 @@ impl Queue {
         let held = self.held.bytes.fetch_add(bytes, Relaxed);
         let permit = Permit { held: self.held.clone(), bytes, since: Instant::now() };
         if messages >= self.pressure.allowed() || held + bytes > self.max_bytes {
-            return Err(StoreError::Busy { retry_after: RETRY_AFTER });
+            return Err(self.busy());
         }
         Ok(permit)
     }

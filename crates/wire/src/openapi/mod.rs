@@ -3,6 +3,7 @@
 //! Every status and code comes from [`ProblemCode`], every bound from `chinwag_model::limits`. That each route of the server
 //! is here, and nothing else, and that replies keep to these schemas, is what the server's tests hold.
 
+mod headers;
 mod operations;
 mod problems;
 mod schemas;
@@ -35,6 +36,7 @@ pub fn document(version: &str) -> Value {
         "components": {
             "schemas": schemas::all(),
             "examples": problems::examples(),
+            "headers": headers::all(),
             "responses": problems::everywhere(),
             "securitySchemes": {
                 "bearer": {
@@ -56,6 +58,9 @@ An error means that nothing was stored, but for `outcome_unknown`. Beside what i
 fn describe(operation: &Operation) -> Value {
     let mut responses = problems::responses(&operation.refusals(), operation.body.is_some());
     responses.extend(operation.reply.responses());
+    for (_, response) in &mut responses {
+        headers::tell(response, operation.is_guarded());
+    }
     let mut described = json!({
         "operationId": operation.id,
         "tags": [operation.tag],

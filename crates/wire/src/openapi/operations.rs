@@ -1,6 +1,6 @@
 //! What a verb of the HTTP face is, and how the document tells it.
 
-use super::schemas::reference;
+use super::{headers::TRACEPARENT, schemas::reference};
 use crate::ProblemCode as Code;
 use serde_json::{Map, Value, json};
 
@@ -115,7 +115,8 @@ impl Operation {
     /// Its query string's keys and its headers.
     pub(super) fn parameters(&self) -> Vec<Value> {
         let of = |place: &'static str| move |parameter: &Parameter| parameter.describe(place);
-        self.query.iter().map(of("query")).chain(self.headers.iter().map(of("header"))).collect()
+        let headers = self.headers.iter().chain([&TRACEPARENT]);
+        self.query.iter().map(of("query")).chain(headers.map(of("header"))).collect()
     }
 }
 

@@ -1,6 +1,6 @@
 //! Refusals: what may come of a request, by status and code.
 
-use super::{example, schemas};
+use super::{example, headers, schemas};
 use crate::{Problem, ProblemCode as Code};
 use serde_json::{Map, Value, json};
 
@@ -24,7 +24,11 @@ pub(super) fn examples() -> Map<String, Value> {
 /// What any request may be answered with that names no path, or no method, of the document.
 pub(super) fn everywhere() -> Map<String, Value> {
     [Code::NoSuchPath, Code::MethodNotAllowed]
-        .map(|code| (code.as_str().to_owned(), response(&[code], false)))
+        .map(|code| {
+            let mut response = response(&[code], false);
+            headers::tell(&mut response, false);
+            (code.as_str().to_owned(), response)
+        })
         .into_iter()
         .collect()
 }
@@ -58,22 +62,28 @@ fn response(codes: &[Code], has_body: bool) -> Value {
             },
         },
     });
-    let header = match codes[0].status() {
-        401 => {
-            Some(("WWW-Authenticate", json!({"type": "string", "const": "Bearer"}), "How to say who one is."))
-        }
-        405 => Some(("Allow", json!({"type": "string"}), "The methods that the path takes.")),
-        429 | 503 => Some((
-            "Retry-After",
-            json!({"type": "integer", "minimum": 1}),
-            "Seconds after which to come back.",
-        )),
-        _ => None,
-    };
-    if let Some((name, schema, description)) = header {
-        response["headers"] = json!({name: {"required": true, "schema": schema, "description": description}});
+    for (name, schema, description) in headers_of(codes[0].status()) {
+        response["headers"][name] = json!({"required": true, "schema": schema, "description": description});
     }
     response
+}
+
+/// What a reply of a status carries of its own: name, schema, words.
+fn headers_of(status: u16) -> Vec<(&'static str, Value, &'static str)> {
+    let is = |text: &str| json!({"type": "string", "const": text});
+    match status {
+        401 => vec![("WWW-Authenticate", is("Bearer"), "How to say who one is.")],
+        405 => vec![("Allow", json!({"type": "string"}), "The methods that the path takes.")],
+        426 => vec![
+            ("Upgrade", is("websocket"), "What to ask for."),
+            ("Sec-WebSocket-Version", is("13"), "Which of it."),
+        ],
+        429 | 503 => {
+            let seconds = json!({"type": "integer", "minimum": 1});
+            vec![("Retry-After", seconds, "Seconds after which to come back.")]
+        }
+        _ => Vec::new(),
+    }
 }
 
 /// What a problem says once: its detail and its field.

@@ -165,7 +165,7 @@ fn requests() -> Value {
         "EndSessions": object(&[("user", described("User", "Whose."))]),
         "Erase": object(&[
             ("user", described("User", "Who is erased.")),
-            ("dry_run?", json!({"type": "boolean", "description": "Only count."})),
+            ("dry_run?", json!({"type": ["boolean", "null"], "description": "Only count."})),
         ]),
         "Typing": object(&[("chat", reference("Chat")), ("user", described("User", "Who writes."))]),
     })

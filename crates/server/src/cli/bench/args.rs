@@ -115,6 +115,7 @@ impl LoadArgs {
             request_timeout: self.timeout,
             threads: self.threads,
             seed: self.seed,
+            patience: None,
             timeline: false,
         })
     }

@@ -73,7 +73,7 @@ pub(super) fn run(args: &ImportArgs) -> Result<(), CliError> {
         Some(format) => format,
         None => find_format(path, input.fill_buf().map_err(cannot)?),
     };
-    let data = args.data.directory()?;
+    let data = args.data.directory_to_write()?;
     let clock = SystemClock::default();
     let importer = Importer::open(&data, &clock).map_err(|error| match error {
         ImportError::Open(error) => CliError::Usage(why_not_opened(&error)),

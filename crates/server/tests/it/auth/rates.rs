@@ -2,6 +2,7 @@
 
 use super::{Guarded, NOW_S, SECRET, bearer, claims_but, sign, token};
 use crate::{
+    openapi::check_headers,
     server::NOW,
     socket::{HANDSHAKE, Socket},
     wire::{JSON, Reply, request},
@@ -11,6 +12,7 @@ use chinwag::{
     rates::{self, Quotas},
 };
 use chinwag_model::{ManualClock, Scope};
+use chinwag_wire::openapi;
 use serde_json::json;
 use std::{sync::Arc, time::Duration};
 
@@ -42,6 +44,9 @@ async fn a_user_has_a_quota_of_each_kind_and_hears_of_it() {
     // Before the body is read, so that what is wrong with that is not even seen.
     let refused = ask(&guarded, "POST /api/send", "no JSON", &apple).await;
     refused.refused(429, "rate_limited", "");
+    let document = openapi("0");
+    check_headers(&document, "POST", "/api/send", &first);
+    check_headers(&document, "POST", "/api/send", &refused);
     assert_eq!(
         (refused.header("retry-after"), refused.header("ratelimit")),
         (Some("5"), Some("\"sends\";r=0;t=10"))

@@ -51,6 +51,17 @@ fn of_operation(at: &str, (old, was): Of<'_>, (new, now): Of<'_>, breaks: &mut V
             breaks.push(format!("{at}: {status} is gone"));
             continue;
         };
+        for (name, header) in fields(&response["headers"]) {
+            let promised = resolve(old, header)["required"] == true;
+            let at = format!("{at}: {status} header {name}");
+            match other["headers"].get(name) {
+                None => breaks.push(format!("{at} is gone")),
+                Some(now) if promised && resolve(new, now)["required"] != true => {
+                    breaks.push(format!("{at} may be absent now"));
+                }
+                Some(_) => {}
+            }
+        }
         for (kind, content) in fields(&response["content"]) {
             let at = format!("{at}: {status} {kind}");
             match other["content"].get(kind) {
@@ -239,6 +250,17 @@ mod tests {
                 responses.as_object_mut().expect("responses").remove("422");
             },
             "post /api/send: 422 is gone",
+        );
+        check(
+            |new| {
+                let reply = &mut new["paths"]["/api/send"]["post"]["responses"]["200"];
+                reply["headers"].as_object_mut().expect("headers").remove("RateLimit");
+            },
+            "post /api/send: 200 header RateLimit is gone",
+        );
+        check(
+            |new| new["components"]["headers"]["X-Request-Id"]["required"] = false.into(),
+            "get /ping: 200 header X-Request-Id may be absent now",
         );
     }
 }
