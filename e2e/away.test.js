@@ -142,3 +142,22 @@ test('the keyboard is led back to the list, and the list shows one thing at a ti
     await page.locator('.nobody').waitFor();
     assert.deepEqual(apple.complaints, []);
 });
+
+test('a browser that keeps nothing can chat nevertheless', { timeout: 120_000 }, async (t) => {
+    const server = await Server.start(t);
+    const browser = await openBrowser(t);
+    const apple = await Person.open(t, browser, `${server.url}/`);
+    await apple.context.addInitScript(() => {
+        const refuse = () => {
+            throw new DOMException('not for this page', 'SecurityError');
+        };
+        IDBFactory.prototype.open = refuse;
+        for (const name of ['localStorage', 'sessionStorage']) Object.defineProperty(globalThis, name, { get: refuse });
+    });
+    await apple.signIn('apple', { peer: 'banana' });
+    await says(apple.page.locator('.toast'), 'This browser keeps nothing');
+    await apple.write('hello');
+    await apple.row('hello').locator('.ticks[aria-label="Sent"]').waitFor();
+    assert.equal(await apple.page.locator('.row.pending').count(), 0);
+    assert.deepEqual(apple.complaints, []);
+});

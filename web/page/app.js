@@ -1,10 +1,11 @@
 /** The page once someone is in: the feed on one side, the views on the other. */
 
-import { Client, IndexedDbStore, MemoryStore, Outbox, chatOf } from '../client/src/index.js';
+import { Client, Outbox, chatOf } from '../client/src/index.js';
 import { Blocks } from './blocks.js';
 import { avatar, h, icon, iconButton, name } from './dom.js';
 import { Inbox } from './inbox.js';
 import { InboxView } from './inbox_view.js';
+import { KeptStore } from './kept.js';
 import { Marks } from './marks.js';
 import { wrongName } from './names.js';
 import { countInTitle, notify } from './notify.js';
@@ -44,7 +45,7 @@ export class App {
         this.me = session.user;
         this.client = new Client({ url, user: session.user, token: about.auth === 'token' ? session.token : undefined });
         this.inbox = new Inbox(this.client, () => this.draw());
-        const store = typeof indexedDB === 'undefined' ? new MemoryStore() : new IndexedDbStore(`chinwag ${url} ${this.me}`);
+        const store = new KeptStore(`chinwag ${url} ${this.me}`, () => this.toast('This browser keeps nothing: what is not sent is lost when the page is closed.'));
         this.outbox = new Outbox(this.client, { store, onChange: (change) => this.#sent(change) });
         this.marks = new Marks(this.client);
         this.blocks = new Blocks(this.client, (peer) => this.#blocked(peer));

@@ -41,6 +41,7 @@ const FILES: &[(&str, &[u8])] = files![
     "/page/icon.svg",
     "/page/inbox.js",
     "/page/inbox_view.js",
+    "/page/kept.js",
     "/page/main.js",
     "/page/marks.js",
     "/page/names.js",

@@ -12,6 +12,7 @@ mod clock;
 mod connection;
 mod cuts;
 mod disk;
+mod expiry;
 mod faults;
 mod feed;
 mod feed_memory;
