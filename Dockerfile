@@ -21,10 +21,12 @@ RUN rustc -vV | sed -n 's/^host: //p' > /triple
 COPY --from=manifests /src .
 RUN cargo build --locked --release --package chinwag --target "$(cat /triple)"
 COPY . .
+# The lines for backtraces are compressed, which is more than half of the image.
 # Touched, since the sources may be older than the stubs' build, and cargo would then take the stubs' for theirs.
 RUN find . -name '*.rs' -exec touch {} + \
     && cargo build --locked --release --package chinwag --target "$(cat /triple)" \
-    && mkdir -p /out/data && cp "/target/$(cat /triple)/release/chinwag" /out/
+    && mkdir -p /out/data \
+    && objcopy --compress-debug-sections=zlib "/target/$(cat /triple)/release/chinwag" /out/chinwag
 
 FROM scratch
 COPY --from=build /out/chinwag /chinwag

@@ -130,6 +130,7 @@ export class Timeline {
         const pending = history.hasNewer ? [] : this.#pending.filter(({ entry }) => !stored.has(entry.key));
         reconcile(this.waiting, pending.map(({ entry, state }) => this.#pendingRow(entry, state)));
         this.list.hidden = messages.length === 0;
+        this.above.hidden = this.#trouble !== undefined;
         this.waiting.hidden = pending.length === 0;
         const isEmpty = history.isLoaded && history.head === 0 && messages.length + pending.length === 0;
         this.hint.replaceChildren(...(this.#trouble ?? (isEmpty ? ['No messages yet. Say hello.'] : [])));

@@ -30,7 +30,7 @@ mod send;
 pub use crate::ws::Session;
 pub use content::Content;
 pub use lifeline::Lifeline;
-pub(crate) use reply::{Refusal, problem_code};
+pub(crate) use reply::Refusal;
 
 use crate::{
     audit::Audit,

@@ -195,33 +195,6 @@ impl From<Close> for Refusal {
     }
 }
 
-/// The code under which an error leaves.
-pub(crate) fn problem_code(error: &ServiceError) -> ProblemCode {
-    match error {
-        ServiceError::Denied(Denied::NotAMember) => ProblemCode::NotAMember,
-        ServiceError::Denied(
-            Denied::OtherUser | Denied::OthersOwn | Denied::Administrators | Denied::Scope,
-        ) => ProblemCode::NotAllowed,
-        ServiceError::Leaving => ProblemCode::Unavailable,
-        ServiceError::TooManyWatched => ProblemCode::Overloaded,
-        ServiceError::Store(error) => match error {
-            StoreError::Busy { .. } => ProblemCode::Overloaded,
-            StoreError::Full { .. } => ProblemCode::StorageFull,
-            StoreError::KeyReused => ProblemCode::KeyReused,
-            StoreError::NoSuchMessage => ProblemCode::NoSuchMessage,
-            StoreError::NotTheSender => ProblemCode::NotTheSender,
-            StoreError::Unsent => ProblemCode::Unsent,
-            StoreError::TooLate => ProblemCode::TooLate,
-            StoreError::TooManyReactions => ProblemCode::TooManyReactions,
-            StoreError::Blocked => ProblemCode::Blocked,
-            StoreError::TooManyBlocks => ProblemCode::TooManyBlocks,
-            StoreError::Unavailable(_) => ProblemCode::Unavailable,
-            StoreError::OutcomeUnknown(_) => ProblemCode::OutcomeUnknown,
-            StoreError::Damaged(_) => ProblemCode::Internal,
-        },
-    }
-}
-
 /// What the store says of its insides goes to the log, here and nowhere else, and never to the client. What may come
 /// with every request of a busy hour is logged for debugging only; the store itself tells of its failure once.
 impl From<StoreError> for Refusal {
@@ -284,6 +257,7 @@ impl From<StoreError> for Refusal {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::code::problem_code;
     use std::time::Duration;
 
     #[test]

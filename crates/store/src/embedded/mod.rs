@@ -10,6 +10,7 @@
 mod answer;
 pub mod archive;
 pub mod backup;
+mod begin;
 mod blocks;
 mod cell;
 mod cells;
@@ -28,6 +29,7 @@ mod keys;
 mod layout;
 mod life;
 mod maintenance;
+mod messages;
 mod migrate;
 mod options;
 mod overlay;
@@ -35,6 +37,7 @@ mod pressure;
 mod queue;
 mod reader;
 mod rebuild;
+mod recent_keys;
 pub mod record;
 mod retained;
 mod revisions;
@@ -64,7 +67,7 @@ use crate::{
     vitals::{Observer, Vitals},
 };
 use blocks::Blocks;
-use cell::{ChatCell, InMemory, KeyHash};
+use cell::{ChatCell, InMemory};
 use cells::Cells;
 use chinwag_model::{
     Block, Blocked, BlocksPage, BlocksQuery, Change, Chat, Draft, Epoch, InboxPage, InboxQuery, Mark, Marked,
@@ -77,6 +80,7 @@ use overlay::Overlay;
 use parking_lot::Mutex;
 use queue::{Item, Order, Outcome, Queue, Reply, Revising};
 use reader::KeyHorizon;
+use recent_keys::KeyHash;
 use retained::Retained;
 use space::Reserve;
 use std::{
@@ -204,7 +208,7 @@ impl EmbeddedStore {
         }
         let stands = match cell.message(seq) {
             Some(message) => message,
-            None => Arc::new(inner.read(move |tables| reader::message(tables, &chat, seq)).await?),
+            None => Arc::new(inner.read(move |tables| messages::message(tables, &chat, seq)).await?),
         };
         if stands.ts < limits.cut {
             return Err(StoreError::NoSuchMessage);

@@ -7,9 +7,9 @@
 use crate::embedded::{
     OpenError, Options, blocks,
     changes::{self, Change, Kind},
-    floors::{Begin, Floor},
+    floors::Floor,
     follower::{self, write_heads},
-    head::{Head, Standing, encode_derived, encode_head, encode_standing},
+    head::{Begin, Head, Standing, encode_derived, encode_head, encode_standing},
     layout::Layout,
     migrate, reader, rebuild, record, sweep,
     tables::Tables,
