@@ -1,6 +1,6 @@
 //! A connection to the server, plain or through TLS, and why there is none. Knows no HTTP.
 
-use crate::{ClientError, Trust, http::chain};
+use crate::{ClientError, Trust, error::chain};
 use hyper::Uri;
 use hyper_util::{
     client::legacy::connect::{Connected, Connection, HttpConnector},

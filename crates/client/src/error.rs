@@ -1,6 +1,6 @@
 use chinwag_wire::close_code;
 use serde::Deserialize;
-use std::time::Duration;
+use std::{error::Error, time::Duration};
 
 /// Why a request brought no result.
 #[derive(Debug, thiserror::Error)]
@@ -144,4 +144,10 @@ impl ClientError {
             | Self::Closed { .. } => None,
         }
     }
+}
+
+/// An error and all its causes in one line; the text of most libraries leaves the causes out.
+pub(crate) fn chain(error: &(dyn Error + 'static)) -> String {
+    let causes = std::iter::successors(Some(error), |&error| error.source());
+    causes.map(ToString::to_string).collect::<Vec<_>>().join(": ")
 }

@@ -3,7 +3,7 @@
 use crate::{
     ClientError, Trust,
     connect::{Connector, NotConnected, Wire},
-    error::Problem,
+    error::{Problem, chain},
 };
 use bytes::Bytes;
 use http_body_util::{BodyExt, Full, Limited};
@@ -16,7 +16,7 @@ use hyper_util::{
     client::legacy::Client as Pool,
     rt::{TokioExecutor, TokioTimer},
 };
-use std::{error::Error, time::Duration};
+use std::time::Duration;
 
 /// The largest answer that is read: a page of 1 MiB with every byte escaped, and room to spare.
 const ANSWER_MAX_BYTES: usize = 16 * 1024 * 1024;
@@ -144,10 +144,4 @@ fn refusal(status: StatusCode, retry_after: Option<Duration>, body: &[u8]) -> Cl
             ClientError::Decode { status, reason: format!("no problem document: {error}"), retry_after }
         }
     }
-}
-
-/// An error and all its causes in one line; hyper's own text leaves the causes out.
-pub(crate) fn chain(error: &(dyn Error + 'static)) -> String {
-    let causes = std::iter::successors(Some(error), |&error| error.source());
-    causes.map(ToString::to_string).collect::<Vec<_>>().join(": ")
 }

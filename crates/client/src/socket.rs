@@ -1,10 +1,6 @@
 //! One WebSocket: its handshake and the texts that come down it. Knows no events and no second try.
 
-use crate::{
-    Client, ClientError,
-    connect::Wire,
-    http::{chain, whole},
-};
+use crate::{Client, ClientError, connect::Wire, error::chain, http::whole};
 use bytes::Bytes;
 use chinwag_wire::close_code;
 use futures_util::StreamExt as _;

@@ -6,7 +6,7 @@
 //! **Architecture invariant:** no text of a message, no token and no key is ever written, only a key's id.
 
 use crate::{
-    http::problem_code,
+    code::problem_code,
     metrics::Metrics,
     request::Request,
     service::{Asked, Auditor, ServiceError},

@@ -3,6 +3,7 @@
 pub mod admin;
 pub mod audit;
 pub mod cli;
+mod code;
 pub mod config;
 mod deadline;
 mod fetch;

@@ -30,7 +30,7 @@ mod send;
 pub use crate::ws::Session;
 pub use content::Content;
 pub use lifeline::Lifeline;
-pub(crate) use reply::{Refusal, problem_code};
+pub(crate) use reply::Refusal;
 
 use crate::{
     audit::Audit,
@@ -429,7 +429,12 @@ impl App {
             ),
             error => error.into(),
         })?;
-        Ok(ok(&br#"{"status":"ready"}"#[..]))
+        let ready = if self.store().expiry_held() {
+            r#"{"status":"ready","detail":"the clock is in doubt: nothing expires until it is confirmed"}"#
+        } else {
+            r#"{"status":"ready"}"#
+        };
+        Ok(ok(ready.as_bytes()))
     }
 }
 

@@ -48,6 +48,17 @@ impl Refusal {
         Self { code, problem: Box::new(Problem::new(code, detail)), allow: None, retry_after_s: 1 }
     }
 
+    /// A header that is there once at most came twice.
+    pub(super) fn twice(header: &'static str) -> Self {
+        let refusal = Self::new(ProblemCode::BadRequest, format!("the header {header} stands twice"));
+        refusal.of_field(header)
+    }
+
+    /// The same, of a field or a header.
+    pub(crate) fn of_field(self, field: &'static str) -> Self {
+        Self { problem: Box::new(self.problem.of_field(field)), ..self }
+    }
+
     pub(crate) fn code(&self) -> ProblemCode {
         self.code
     }
@@ -184,33 +195,6 @@ impl From<Close> for Refusal {
     }
 }
 
-/// The code under which an error leaves.
-pub(crate) fn problem_code(error: &ServiceError) -> ProblemCode {
-    match error {
-        ServiceError::Denied(Denied::NotAMember) => ProblemCode::NotAMember,
-        ServiceError::Denied(
-            Denied::OtherUser | Denied::OthersOwn | Denied::Administrators | Denied::Scope,
-        ) => ProblemCode::NotAllowed,
-        ServiceError::Leaving => ProblemCode::Unavailable,
-        ServiceError::TooManyWatched => ProblemCode::Overloaded,
-        ServiceError::Store(error) => match error {
-            StoreError::Busy { .. } => ProblemCode::Overloaded,
-            StoreError::Full { .. } => ProblemCode::StorageFull,
-            StoreError::KeyReused => ProblemCode::KeyReused,
-            StoreError::NoSuchMessage => ProblemCode::NoSuchMessage,
-            StoreError::NotTheSender => ProblemCode::NotTheSender,
-            StoreError::Unsent => ProblemCode::Unsent,
-            StoreError::TooLate => ProblemCode::TooLate,
-            StoreError::TooManyReactions => ProblemCode::TooManyReactions,
-            StoreError::Blocked => ProblemCode::Blocked,
-            StoreError::TooManyBlocks => ProblemCode::TooManyBlocks,
-            StoreError::Unavailable(_) => ProblemCode::Unavailable,
-            StoreError::OutcomeUnknown(_) => ProblemCode::OutcomeUnknown,
-            StoreError::Damaged(_) => ProblemCode::Internal,
-        },
-    }
-}
-
 /// What the store says of its insides goes to the log, here and nowhere else, and never to the client. What may come
 /// with every request of a busy hour is logged for debugging only; the store itself tells of its failure once.
 impl From<StoreError> for Refusal {
@@ -273,6 +257,7 @@ impl From<StoreError> for Refusal {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::code::problem_code;
     use std::time::Duration;
 
     #[test]

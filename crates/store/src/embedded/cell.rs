@@ -2,23 +2,22 @@
 
 pub(super) use super::reader::Loaded;
 use super::{
-    floors::Begin,
-    head::{Head, Standing},
+    head::{Begin, Head, Standing},
+    recent_keys::{KeyHash, KeyUse, Keys, expired},
     revisions::Gone,
 };
 use crate::retention::Limits;
 use chinwag_model::{
-    Direction, Draft, Marked, Marker, MarkerKind, Markers, Message, Page, PageQuery, SendKey, Seq, Side, Ts,
-    limits::{KEY_WINDOW, TAIL_MAX_BYTES, TAIL_MAX_MESSAGES},
+    Direction, Draft, Marked, Marker, MarkerKind, Markers, Message, Page, PageQuery, Seq, Side, Ts,
+    limits::{TAIL_MAX_BYTES, TAIL_MAX_MESSAGES},
 };
 use parking_lot::Mutex;
 use std::{
-    collections::{BTreeSet, HashMap, VecDeque},
+    collections::{BTreeSet, VecDeque},
     convert::Infallible,
     sync::{Arc, OnceLock},
 };
 use tokio::sync::OwnedMutexGuard;
-use xxhash_rust::xxh3::Xxh3;
 
 /// Bytes that a chat takes in memory besides its messages and keys, its place in the cache among them, as measured.
 const CELL_BYTES: usize = 572;
@@ -41,30 +40,6 @@ pub(super) struct ChatCell {
     /// Held by the one revision that is on its way; made for the first.
     revising: OnceLock<Arc<tokio::sync::Mutex<()>>>,
 }
-
-/// A hash of a key and its sender, wide enough to stand for them.
-#[derive(Clone, Copy, PartialEq, Eq, Hash)]
-pub(super) struct KeyHash(u128);
-
-impl KeyHash {
-    /// `seed` is random, so that nobody outside can make two keys meet.
-    pub(super) fn of(seed: u64, sender: Side, key: &SendKey) -> Self {
-        let mut hasher = Xxh3::with_seed(seed);
-        hasher.update(&[u8::from(sender == Side::Second)]);
-        hasher.update(key.as_str().as_bytes());
-        Self(hasher.digest128())
-    }
-}
-
-/// Which message a key stored, and when.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(super) struct KeyUse {
-    pub(super) seq: Seq,
-    pub(super) ts: Ts,
-}
-
-/// The recent keys of a chat.
-pub(super) type Keys = HashMap<KeyHash, KeyUse>;
 
 struct CellState {
     /// The last message that has a seq, and where the markers came to stand.
@@ -487,9 +462,4 @@ impl CellState {
         let gone = (self.gone[0].len() + self.gone[1].len()) * GONE_BYTES;
         CELL_BYTES + gone + self.tail_bytes + self.tail.len() * TAIL_MESSAGE_BYTES + keys
     }
-}
-
-/// Whether a key first used at `first` is forgotten at `now`.
-pub(super) fn expired(first: Ts, now: Ts) -> bool {
-    u128::from(now.0.saturating_sub(first.0)) > KEY_WINDOW.as_micros()
 }

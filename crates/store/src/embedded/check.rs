@@ -7,7 +7,7 @@ use super::{
     Options, blocks,
     changes::{self, Kind},
     layout::{Layout, OpenError},
-    migrate, reader, record,
+    messages, migrate, reader, record,
     tables::{Kept, Tables, View},
 };
 use chinwag_model::{Message, Seq, Ts};
@@ -252,7 +252,7 @@ impl Check<'_> {
                 }
                 match change.kind {
                     Kind::Revised => {
-                        let stands = reader::message_of(view, &change.chat, change.seq);
+                        let stands = messages::message_of(view, &change.chat, change.seq);
                         if !stands
                             .is_ok_and(|message| message.revision.is_some() && message.changed() >= change.ts)
                         {

@@ -1,8 +1,10 @@
 //! What of a user goes beside the messages: where the user's markers stand, and whole chats once nobody is left in them.
 
 use super::{
-    EmbeddedStore, floors,
+    EmbeddedStore,
+    begin::begin_of,
     head::Standing,
+    messages,
     queue::{Forgetting, Item, Order, Outcome, Reply},
     reader,
     retained::Retained,
@@ -66,8 +68,8 @@ fn removable(
         return Ok(None);
     }
     let Some(head) = reader::head(view, chat)?.filter(|head| !head.is_removed()) else { return Ok(None) };
-    let first = floors::begin_of(view, retained, chat, &head)?.first;
-    for message in reader::backwards(view, chat, head.last) {
+    let first = begin_of(view, retained, chat, &head)?.first;
+    for message in messages::backwards(view, chat, head.last) {
         let message = message?;
         if message.seq < first {
             break;

@@ -3,11 +3,12 @@
 use super::{
     EmbeddedStore, Inner,
     answer::horizon,
+    begin::begin_of,
     blocks,
     cell::Reach,
     changes,
-    floors::{self, Begin},
-    head::Head,
+    head::{Begin, Head},
+    messages,
     queue::{Item, Order, Outcome, RETRY_AFTER, Reply},
     reader,
     retained::Retained,
@@ -183,7 +184,7 @@ impl Inner {
         let count = move |tables: &Tables| {
             let view = tables.view();
             let counted = chats.into_iter().map(|(chat, head)| {
-                let begin = floors::begin_of(&view, &retained, &chat, &head)?;
+                let begin = begin_of(&view, &retained, &chat, &head)?;
                 let side = chat.side_of(user.as_str()).expect("an inbox holds its user's chats");
                 let unread = revisions::unread(&view, &chat, side, &head, &begin)?;
                 Ok((chat, head, begin, unread))
@@ -284,7 +285,7 @@ impl Listed {
             self.last = reader::message_if_kept(view, &self.chat, head.last)?.map(Arc::new);
         }
         if self.first.is_none() {
-            let begin = floors::begin_of(view, retained, &self.chat, head)?;
+            let begin = begin_of(view, retained, &self.chat, head)?;
             (self.first, self.begin) = (Some(begin.first), Some(begin));
         }
         Ok(self)
@@ -375,8 +376,8 @@ impl Missed {
             if !self.fits() {
                 break;
             }
-            let first = floors::begin_of(view, retained, &chat, &head)?.first;
-            for message in new.then(|| reader::backwards(view, &chat, head.last)).into_iter().flatten() {
+            let first = begin_of(view, retained, &chat, &head)?.first;
+            for message in new.then(|| messages::backwards(view, &chat, head.last)).into_iter().flatten() {
                 let message = message?;
                 if message.ts <= self.since || message.seq < first || !self.fits() {
                     break;
@@ -399,7 +400,7 @@ impl Missed {
             if seq < first {
                 continue;
             }
-            let message = Arc::new(reader::message_of(view, chat, seq)?);
+            let message = Arc::new(messages::message_of(view, chat, seq)?);
             // A new one was told as such; one that was revised again after `upto` is left to the outlet.
             let told = message.ts > self.since || message.changed() > self.upto;
             if let Some(kind) = message.revised_since(self.since).filter(|_| !told) {

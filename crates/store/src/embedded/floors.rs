@@ -19,52 +19,17 @@
 pub(super) use super::codec::Wrong;
 use super::{
     codec::{Reader, checked, put_checksum, put_varint},
-    head::{Head, Standing},
-    reader,
+    head::{Begin, Head, Standing},
     record::RowPlace,
-    retained::Retained,
     tables::{Kept, View, engine},
 };
-use crate::{
-    StoreError,
-    retention::{Reach, first_kept},
-};
+use crate::{StoreError, retention::Reach};
 use bytes::{BufMut, BytesMut};
-use chinwag_model::{Chat, Message, Seq, Side, Ts};
+use chinwag_model::{Chat, Seq, Ts};
 
 const VERSION: u8 = 1;
 /// The key of the row that says how far expiry has come.
 pub(super) const EXPIRY_KEY: &[u8] = &[0];
-
-/// Where a chat begins.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Begin {
-    /// The first message that has not expired; one past the last where all have.
-    pub(super) first: Seq,
-    /// When it was sent; 0 where that is not known.
-    pub(super) ts: Ts,
-    /// How many messages of the first user stand below it.
-    pub(super) first_sent: u64,
-}
-
-impl Begin {
-    /// Of a chat of which nothing has expired.
-    pub(super) const START: Self = Self { first: Seq(1), ts: Ts(0), first_sent: 0 };
-
-    /// The chat begins with this message.
-    pub(super) fn with(message: &Message) -> Self {
-        let own = u64::from(message.sender == Side::First);
-        Self { first: message.seq, ts: message.ts, first_sent: message.sent_by(Side::First) - own }
-    }
-
-    /// How many messages of a user stand below.
-    pub(super) fn sent_before(&self, side: Side) -> u64 {
-        match side {
-            Side::First => self.first_sent,
-            Side::Second => self.first.0 - 1 - self.first_sent,
-        }
-    }
-}
 
 /// A chat's row.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -186,66 +151,6 @@ pub(super) fn expiry_of(view: &View) -> Result<Option<Expiry>, StoreError> {
     let row = view.get(Kept::Floors, EXPIRY_KEY).map_err(|error| engine(&error))?;
     let wrong = |wrong| StoreError::Damaged(format!("how far expiry has come: {wrong}"));
     row.map(|value| decode_expiry(&value).map_err(wrong)).transpose()
-}
-
-/// Where a chat with this head begins, by a view that was taken before, and so shows all that has not expired since.
-pub(super) fn begin_of(
-    view: &View,
-    retained: &Retained,
-    chat: &Chat,
-    head: &Head,
-) -> Result<Begin, StoreError> {
-    let removed = head.standing.removed;
-    if !retained.is_any() && removed == Seq(0) {
-        return Ok(Begin::START);
-    }
-    let limits = retained.limits();
-    let stands = of(view, chat)?.map_or(Begin::START, |floor| floor.begin);
-    let mut first = stands.first.max(Seq(removed.0 + 1)).max(limits.by_count(head.last));
-    for rule in retained.rules().iter().filter(|rule| rule.upto < head.last_ts) {
-        let later = first_from(view, chat, first, head.last, Ts(rule.upto.0 + 1))?;
-        first = first.max(first_kept(rule.keep, Seq(later.0 - 1)));
-    }
-    for rule in retained.rules().iter().filter(|rule| rule.upto >= head.last_ts) {
-        first = first.max(first_kept(rule.keep, head.last));
-    }
-    if limits.cut > head.last_ts {
-        first = first.max(Seq(head.last.0 + 1));
-    } else if limits.cut > Ts(0) {
-        first = first_from(view, chat, first, head.last, limits.cut)?;
-    }
-    if first <= head.last {
-        Ok(Begin::with(&reader::message_of(view, chat, first)?))
-    } else if first == stands.first {
-        Ok(stands)
-    } else {
-        Ok(Begin { first, ts: Ts(0), first_sent: head.first_sent })
-    }
-}
-
-/// The first message of `first..=last` that is not from before a time; one past the last where all are.
-fn first_from(view: &View, chat: &Chat, first: Seq, last: Seq, ts: Ts) -> Result<Seq, StoreError> {
-    let is_later = |seq| Ok::<_, StoreError>(reader::message_of(view, chat, Seq(seq))?.ts >= ts);
-    let (mut below, mut step) = (first.0 - 1, 1);
-    let mut found = loop {
-        let at = (below + step).min(last.0);
-        if at <= below {
-            return Ok(Seq(below + 1));
-        }
-        if is_later(at)? {
-            break at;
-        }
-        (below, step) = (at, 2 * step);
-    };
-    while below + 1 < found {
-        let middle = below + (found - below) / 2;
-        if is_later(middle)? {
-            found = middle;
-        } else {
-            below = middle;
-        }
-    }
-    Ok(Seq(found))
 }
 
 #[cfg(test)]

@@ -159,6 +159,36 @@ impl Head {
     }
 }
 
+/// Where a chat begins.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Begin {
+    /// The first message that has not expired; one past the last where all have.
+    pub(super) first: Seq,
+    /// When it was sent; 0 where that is not known.
+    pub(super) ts: Ts,
+    /// How many messages of the first user stand below it.
+    pub(super) first_sent: u64,
+}
+
+impl Begin {
+    /// Of a chat of which nothing has expired.
+    pub(super) const START: Self = Self { first: Seq(1), ts: Ts(0), first_sent: 0 };
+
+    /// The chat begins with this message.
+    pub(super) fn with(message: &Message) -> Self {
+        let own = u64::from(message.sender == Side::First);
+        Self { first: message.seq, ts: message.ts, first_sent: message.sent_by(Side::First) - own }
+    }
+
+    /// How many messages of a user stand below.
+    pub(super) fn sent_before(&self, side: Side) -> u64 {
+        match side {
+            Side::First => self.first_sent,
+            Side::Second => self.first.0 - 1 - self.first_sent,
+        }
+    }
+}
+
 /// Appends a row of `markers`.
 pub(super) fn encode_standing(chat: &Chat, standing: &Standing, into: &mut BytesMut) -> RowPlace {
     let start = into.len();

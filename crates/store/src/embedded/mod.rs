@@ -4,12 +4,13 @@
 //! chat is hot, else from disk on a bounded set of blocking threads. Reading order: [`record`] and [`changes`] (what is
 //! stored), `head` (what a chat comes to), `life`, `layout`, `journal` and `migrate` (how it is opened), `cell` and `cells`, `users`
 //! (what is in memory), `queue`, `sequencer`, `committer`, `answer` (how it is written), `overlay` and `follower` (how
-//! inboxes are written, later), `wipe` and `scrub` (how what was taken back leaves the disk), `reader` and `feed` (how it is read),
+//! inboxes are written, later), `upkeep`, `wipe` and `scrub` (how what was taken back leaves the disk), `reader` and `feed` (how it is read),
 //! `floors`, `retained` and `sweep` (how history expires), [`check()`] (how it is verified), `vitals` (how it does).
 
 mod answer;
 pub mod archive;
 pub mod backup;
+mod begin;
 mod blocks;
 mod cell;
 mod cells;
@@ -28,6 +29,7 @@ mod keys;
 mod layout;
 mod life;
 mod maintenance;
+mod messages;
 mod migrate;
 mod options;
 mod overlay;
@@ -35,6 +37,7 @@ mod pressure;
 mod queue;
 mod reader;
 mod rebuild;
+mod recent_keys;
 pub mod record;
 mod retained;
 mod revisions;
@@ -45,6 +48,7 @@ mod sweep;
 mod tables;
 mod timeline;
 mod trim;
+mod upkeep;
 mod users;
 mod vitals;
 mod wipe;
@@ -63,7 +67,7 @@ use crate::{
     vitals::{Observer, Vitals},
 };
 use blocks::Blocks;
-use cell::{ChatCell, InMemory, KeyHash};
+use cell::{ChatCell, InMemory};
 use cells::Cells;
 use chinwag_model::{
     Block, Blocked, BlocksPage, BlocksQuery, Change, Chat, Draft, Epoch, InboxPage, InboxQuery, Mark, Marked,
@@ -76,6 +80,7 @@ use overlay::Overlay;
 use parking_lot::Mutex;
 use queue::{Item, Order, Outcome, Queue, Reply, Revising};
 use reader::KeyHorizon;
+use recent_keys::KeyHash;
 use retained::Retained;
 use space::Reserve;
 use std::{
@@ -203,7 +208,7 @@ impl EmbeddedStore {
         }
         let stands = match cell.message(seq) {
             Some(message) => message,
-            None => Arc::new(inner.read(move |tables| reader::message(tables, &chat, seq)).await?),
+            None => Arc::new(inner.read(move |tables| messages::message(tables, &chat, seq)).await?),
         };
         if stands.ts < limits.cut {
             return Err(StoreError::NoSuchMessage);
@@ -282,8 +287,8 @@ impl Inner {
     }
 
     fn horizon(&self) -> KeyHorizon {
-        let now = self.watch.read().wall.max(self.retained.reach().reached);
-        KeyHorizon { now, held: self.watch.is_held() }
+        // While the clock is in doubt no key expires; one that is a day old whatever it says does, or all of a chat would be read.
+        KeyHorizon(self.watch.at_least().max(self.retained.reach().reached))
     }
 
     /// Lets expire what has become too old, before anything is looked at.
@@ -390,6 +395,10 @@ impl Store for EmbeddedStore {
     fn ready(&self) -> Result<(), StoreError> {
         self.inner.check_open()?;
         self.inner.reserve.check()
+    }
+
+    fn expiry_held(&self) -> bool {
+        self.inner.watch.is_held()
     }
 
     fn failed(&self) -> Pin<Box<dyn Future<Output = String> + Send + '_>> {

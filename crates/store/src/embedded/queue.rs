@@ -1,9 +1,6 @@
 //! The bounded queue between the tasks that send and the thread that writes.
 
-use super::{
-    cell::{ChatCell, KeyHash},
-    pressure::Pressure,
-};
+use super::{cell::ChatCell, pressure::Pressure, recent_keys::KeyHash};
 use crate::{Appended, StoreError, vitals::QueueVitals};
 use chinwag_model::{Block, Blocked, Change, Chat, Draft, Mark, Marked, Message, Revise, Seq, Side};
 use parking_lot::{Condvar, Mutex};

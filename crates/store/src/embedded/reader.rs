@@ -1,11 +1,11 @@
 //! Reads from disk. Everything here blocks, so it runs off the async threads.
 
 use super::{
-    blocks,
-    cell::{KeyHash, KeyUse, Keys, expired},
-    codec::Wrong,
-    floors::{self, Begin},
-    head::{Head, Standing, decode_head, decode_standing, inbox_prefix},
+    begin::begin_of,
+    blocks, floors,
+    head::{Begin, Head, Standing, decode_head, decode_standing, inbox_prefix},
+    messages::{backwards, damaged, message_of, read},
+    recent_keys::{KeyHash, KeyUse, Keys, expired},
     record,
     retained::Retained,
     revisions::{self, Gone},
@@ -18,16 +18,13 @@ use chinwag_model::{
 };
 use std::{collections::VecDeque, sync::Arc};
 
-/// From when on keys count: those of sends at `now`, or all, while time is in doubt.
+/// From when on keys count: those that may be known at this time.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct KeyHorizon {
-    pub(super) now: Ts,
-    pub(super) held: bool,
-}
+pub(super) struct KeyHorizon(pub(super) Ts);
 
 impl KeyHorizon {
     fn is_past(self, ts: Ts) -> bool {
-        !self.held && expired(ts, self.now)
+        expired(ts, self.0)
     }
 }
 
@@ -95,7 +92,7 @@ pub(super) fn load(
         return Ok(Loaded { keys, blocked, ..Loaded::default() });
     };
     let gone = revisions::gone(&view, chat, &head.standing)?;
-    let begin = floors::begin_of(&view, retained, chat, &head)?;
+    let begin = begin_of(&view, retained, chat, &head)?;
     Ok(Loaded { tail, keys, head, begin, gone, blocked })
 }
 
@@ -191,24 +188,6 @@ fn keys_of<'a>(seed: u64, messages: impl Iterator<Item = &'a Arc<Message>>) -> K
     uses.collect()
 }
 
-/// A chat's messages up to one, the newest first, without gaps.
-pub(super) fn backwards(
-    view: &View,
-    chat: &Chat,
-    last: Seq,
-) -> impl Iterator<Item = Result<Message, StoreError>> {
-    let mut expected = None;
-    let (first, last) = (record::key(chat, Seq(1)), record::key(chat, last));
-    view.messages_in(first..=last).rev().map(move |row| {
-        let message = read(chat, row)?;
-        if expected.is_some_and(|seq| seq != message.seq) {
-            return Err(damaged(chat, "a message is missing", expected));
-        }
-        expected = Some(Seq(message.seq.0 - 1));
-        Ok(message)
-    })
-}
-
 /// Reads a page of a chat with this head on disk; and where the chat begins.
 pub(super) fn page(
     tables: &Tables,
@@ -217,7 +196,7 @@ pub(super) fn page(
     head: &Head,
 ) -> Result<(Page, Begin), StoreError> {
     let view = tables.view();
-    let begins = floors::begin_of(&view, retained, &query.chat, head)?;
+    let begins = begin_of(&view, retained, &query.chat, head)?;
     let (chat, first, last) = (&query.chat, begins.first, head.last);
     let Some(begin) = query.begin(first, last) else { return Ok((Page::default(), begins)) };
     let mut expected = begin;
@@ -244,12 +223,6 @@ pub(super) fn page(
     Ok((page, begins))
 }
 
-/// Reads one message.
-pub(super) fn message(tables: &Tables, chat: &Chat, seq: Seq) -> Result<Message, StoreError> {
-    let key = record::key(chat, seq);
-    message_at(chat, seq, &key, tables.messages.get(&key))
-}
-
 /// Reads one message; `None` where its row is gone, since it has expired.
 pub(super) fn message_if_kept(view: &View, chat: &Chat, seq: Seq) -> Result<Option<Message>, StoreError> {
     match floors::of(view, chat)? {
@@ -264,39 +237,4 @@ pub(super) fn sent_upto(view: &View, chat: &Chat, seq: Seq, by: Side) -> Result<
         Some(floor) if seq < floor.freed => Ok(floor.begin.sent_before(by)),
         _ => Ok(message_of(view, chat, seq)?.sent_by(by)),
     }
-}
-
-/// Reads one message as it is in a view.
-pub(super) fn message_of(view: &View, chat: &Chat, seq: Seq) -> Result<Message, StoreError> {
-    let key = record::key(chat, seq);
-    message_at(chat, seq, &key, view.get(Kept::Messages, &key))
-}
-
-fn message_at(
-    chat: &Chat,
-    seq: Seq,
-    key: &[u8],
-    row: fjall::Result<Option<fjall::UserValue>>,
-) -> Result<Message, StoreError> {
-    match row {
-        Ok(Some(value)) => {
-            record::decode(Some(chat), key, &value).map_err(|wrong| damaged(chat, wrong, Some(seq)))
-        }
-        Ok(None) => Err(damaged(chat, "a message is missing", Some(seq))),
-        Err(error) => Err(engine(&error)),
-    }
-}
-
-/// Reads a row of a chat's messages.
-pub(super) fn read(chat: &Chat, row: fjall::Guard) -> Result<Message, StoreError> {
-    let (key, value) = row.into_inner().map_err(|error| engine(&error))?;
-    record::decode(Some(chat), &key, &value).map_err(|wrong| {
-        let seq = record::split_key(&key).ok().map(|(_, seq)| seq);
-        damaged(chat, wrong, seq)
-    })
-}
-
-fn damaged(chat: &Chat, wrong: Wrong, seq: Option<Seq>) -> StoreError {
-    let at = seq.map_or(String::new(), |seq| format!(" at seq {}", seq.0));
-    StoreError::Damaged(format!("chat {chat}{at}: {wrong}"))
 }

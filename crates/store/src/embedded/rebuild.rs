@@ -4,7 +4,7 @@ use super::{
     floors::{self, EXPIRY_KEY},
     follower::{BATCH_ROWS, write_heads},
     head::{Head, encode_standing},
-    reader, record, revisions,
+    messages, reader, record, revisions,
     tables::{Kept, Tables, View},
 };
 use bytes::BytesMut;
@@ -97,7 +97,7 @@ fn head_without_messages(view: &View, key: &[u8], value: &[u8]) -> Result<Option
     let floor = floors::decode(key, value).map_err(wrong)?;
     let chat = floors::chat_of(key).map_err(wrong)?;
     let read = |error: crate::StoreError| error.to_string();
-    if reader::backwards(view, &chat, Seq(u64::MAX)).next().transpose().map_err(read)?.is_some() {
+    if messages::backwards(view, &chat, Seq(u64::MAX)).next().transpose().map_err(read)?.is_some() {
         return Ok(None);
     }
     let standing = reader::standing(view, &chat).map_err(read)?;

@@ -10,8 +10,7 @@
 
 use super::{
     codec::{Reader, Wrong, checked, put_checksum},
-    floors::Begin,
-    head::{Head, Standing},
+    head::{Begin, Head, Standing},
     record::RowPlace,
     tables::{Tables, View, engine},
 };

@@ -6,19 +6,21 @@
 use super::{
     answer::{Done, What},
     blocks::{self, Blocks},
-    cell::{ChatCell, KeyHash, Known},
+    cell::{ChatCell, Known},
     changes::{self, Change, Kind},
     committer::{Batch, Committing},
     failure::Failure,
     head::encode_standing,
     queue::{Forgetting, Item, Order, Outcome, Queue, Reply, Revising},
+    recent_keys::KeyHash,
     record::{self, RowPlace},
     retained::Retained,
     revisions,
     space::Reserve,
     tables::Tables,
     timeline::Timeline,
-    wipe::{self, Wiping},
+    upkeep::Upkeep,
+    wipe::Wiping,
 };
 use crate::{
     StoreError,
@@ -358,7 +360,7 @@ impl Gathered {
         }
         if let Some(due) = self.wipe_due {
             let mut bytes = BytesMut::new();
-            let place = wipe::encode(due, &mut bytes);
+            let place = Upkeep::TakenBack.encode(due, &mut bytes);
             let bytes = bytes.freeze();
             size += bytes.len();
             rows.insert(&tables.upkeep, bytes.slice(place.key), bytes.slice(place.value));
@@ -412,7 +414,7 @@ mod tests {
             failure: failure.clone(),
             committing,
             commit_max: Duration::ZERO,
-            wiping: Arc::new(Wiping::new(None)),
+            wiping: Arc::new(Wiping::new(None, None)),
             to_committer,
             gathered: Gathered::default(),
         };

@@ -5,14 +5,16 @@
 //! rows. A pass that was cut short begins again, and finds nothing where it has been.
 
 use super::{
+    begin::begin_of,
     cells::Cells,
     failure::Failure,
-    floors::{self, Begin, Floor},
-    head::{Head, Standing},
-    reader, record,
+    floors::{self, Floor},
+    head::{Begin, Head, Standing},
+    messages, reader, record,
     retained::Retained,
     revisions,
     tables::{Tables, View, engine},
+    upkeep::Upkeep,
     wipe::Wiping,
 };
 use crate::{StoreError, clock::ClockWatch};
@@ -205,14 +207,14 @@ impl Sweep {
             }
         }
         let from = oldest.seq;
-        let last = reader::backwards(view, &chat, Seq(u64::MAX)).next().transpose()?.unwrap_or(oldest);
+        let last = messages::backwards(view, &chat, Seq(u64::MAX)).next().transpose()?.unwrap_or(oldest);
         let head = Head::of(&last, Standing { removed, ..Standing::START });
-        let begin = floors::begin_of(view, &self.retained, &chat, &head)?;
+        let begin = begin_of(view, &self.retained, &chat, &head)?;
         let keys_cut = self.retained.reach().keys_cut();
         let mut rows = Vec::new();
         let mut more = false;
         for row in view.messages_in(record::key(&chat, from)..record::key(&chat, begin.first.max(from))) {
-            let message = reader::read(&chat, row)?;
+            let message = messages::read(&chat, row)?;
             // What was removed holds no key.
             if message.ts >= keys_cut && message.seq > removed {
                 break;
@@ -229,7 +231,7 @@ impl Sweep {
         }
         let before_ts = match stands {
             Some(floor) if floor.begin.first == begin.first => floor.before_ts,
-            _ => reader::message_of(view, &chat, Seq(begin.first.0 - 1))?.ts,
+            _ => messages::message_of(view, &chat, Seq(begin.first.0 - 1))?.ts,
         };
         let freed = rows.last().map_or(stands.map_or(Seq(1), |floor| floor.freed), |row| Seq(row.seq.0 + 1));
         let floor = Floor { begin, freed, before_ts, written: Ts(0) };
@@ -254,7 +256,18 @@ impl Sweep {
             swept.messages += plan.rows.len() as u64;
         }
         swept.chats += plans.len() as u64;
-        Tables::commit(batch).map_err(|error| engine(&error))
+        if plans.iter().all(|plan| plan.rows.is_empty()) {
+            return Tables::commit(batch).map_err(|error| engine(&error));
+        }
+        let now = self.watch.read().wall;
+        if self.wiping.removes(now) {
+            let mut bytes = BytesMut::new();
+            let place = Upkeep::Expired.encode(now, &mut bytes);
+            batch.insert(&self.tables.upkeep, &bytes[place.key], &bytes[place.value]);
+        }
+        let done = Tables::commit(batch).map_err(|error| engine(&error));
+        self.wiping.removed();
+        done
     }
 }
 

@@ -3,7 +3,7 @@
 //! An inbox enters the cache empty, takes every change from then on, and is filled meanwhile from disk. Since of two
 //! heads of a chat the newer stays, it does not matter which of them comes first.
 
-use super::{floors::Begin, head::Head};
+use super::head::{Begin, Head};
 use crate::{
     retention::first_kept,
     vitals::{Asked, CacheVitals},

@@ -4,7 +4,9 @@ use super::Piece;
 use crate::{
     StoreError,
     embedded::{
-        Maintenance, blocks, floors,
+        Maintenance,
+        begin::begin_of,
+        blocks,
         follower::{changed_in, derived_of},
         head::{DERIVED_KEY, Head, Standing, decode_head, inbox_prefix},
         reader, record,
@@ -81,7 +83,7 @@ fn first_of(view: &View, retained: &Retained, chat: &Chat) -> Result<Seq, StoreE
         return Ok(Seq(1));
     }
     let head = reader::head(view, chat)?.unwrap_or(Head::EMPTY);
-    Ok(floors::begin_of(view, retained, chat, &head)?.first)
+    Ok(begin_of(view, retained, chat, &head)?.first)
 }
 
 /// The blocks of all users, or of one.

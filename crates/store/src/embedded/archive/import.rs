@@ -7,12 +7,13 @@
 use crate::embedded::{
     OpenError, Options, blocks,
     changes::{self, Change, Kind},
-    floors::{Begin, Floor},
+    floors::Floor,
     follower::{self, write_heads},
-    head::{Head, Standing, encode_derived, encode_head, encode_standing},
+    head::{Begin, Head, Standing, encode_derived, encode_head, encode_standing},
     layout::Layout,
     migrate, reader, rebuild, record, sweep,
     tables::Tables,
+    upkeep::Upkeep,
     wipe,
 };
 use bytes::BytesMut;
@@ -347,7 +348,7 @@ impl Importer {
             };
         if self.replaced {
             // For an import that does not come to its end.
-            let place = wipe::encode(Ts(1), &mut bytes);
+            let place = Upkeep::TakenBack.encode(Ts(1), &mut bytes);
             put(&mut rows, &self.tables.upkeep, place, &bytes);
         }
         for message in &messages {

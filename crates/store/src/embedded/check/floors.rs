@@ -3,6 +3,7 @@
 use super::{
     super::{
         floors::{self, EXPIRY_KEY, Floor, decode_expiry},
+        head::Begin,
         tables::{Kept, View},
     },
     Check,
@@ -61,7 +62,7 @@ impl<'a> Begins<'a> {
     pub(super) fn message(&mut self, check: &mut Check<'_>, message: &Message) {
         let Some(floor) = self.floor() else { return };
         let (chat, seq, begin) = (&message.chat, message.seq, floor.begin);
-        if seq == begin.first && floors::Begin::with(message).first_sent != begin.first_sent {
+        if seq == begin.first && Begin::with(message).first_sent != begin.first_sent {
             check.problem(format!(
                 "chat {chat}: it begins at seq {}, and its counts are of another place",
                 seq.0

@@ -56,7 +56,7 @@ async fn a_sound_store_has_no_problems() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_wrong_count_is_noticed() {
     let problems = problems(|tables, chat| {
-        let message = reader::message(tables, chat, Seq(4)).expect("there");
+        let message = messages::message(tables, chat, Seq(4)).expect("there");
         let mut row = BytesMut::new();
         let place = record::encode(&Message { nth: 2, ..message }, &mut row);
         tables.messages.insert(&row[place.key], &row[place.value]).expect("written");
