@@ -140,7 +140,7 @@ export class Inbox {
                 const known = this.entries.get(chat);
                 // An answer may be older than what the feed has told since.
                 const isOld = entry && known && entry.last_message.seq < known.last_message.seq;
-                if (entry && !isOld) this.entries.set(chat, entry);
+                if (entry && !isOld) this.entries.set(chat, keepMarks(known, entry));
                 state.again ||= Boolean(isOld);
             } while (state.again);
             this.#fresh.delete(chat);
@@ -160,6 +160,14 @@ export class Inbox {
     peer(chat) {
         return peerOf(chat, this.me);
     }
+}
+
+/** An answer whose markers are no further back than what the feed has told since it was asked for. */
+function keepMarks(known, entry) {
+    for (const marks of known ? ['read', 'delivered'] : []) {
+        for (const [user, seq] of Object.entries(known[marks])) entry[marks][user] = Math.max(entry[marks][user] ?? 0, seq);
+    }
+    return entry;
 }
 
 const fold = (text) => text.normalize('NFKD').replace(/\p{M}/gu, '').toLocaleLowerCase();

@@ -18,6 +18,8 @@ pub const DATA_MAX_BYTES: usize = 4_096;
 pub const DATA_MAX_DEPTH_LEVELS: usize = 32;
 /// Largest request body, in bytes.
 pub const BODY_MAX_BYTES: usize = 128 * 1024;
+/// Bytes that a client may send on one connection behind a request that waits for events; one who sends more is cut off.
+pub const AHEAD_MAX_BYTES: usize = 64 * 1024;
 /// Requests that one connection of HTTP/2 may have under way.
 pub const STREAMS_MAX: u32 = 100;
 /// Bytes of a reply over HTTP/2 that are handed over at once.
@@ -40,6 +42,10 @@ pub const INTEGER_MAX: u64 = (1 << 53) - 1;
 pub const KEY_WINDOW: Duration = Duration::from_hours(24);
 /// A step of the wall clock ahead of the machine's steady clock by more than this stops all expiry.
 pub const CLOCK_JUMP_MAX: Duration = Duration::from_hours(1);
+/// A start whose wall clock is further ahead of where a server last trusted it stops all expiry.
+pub const CLOCK_AWAY_MAX: Duration = Duration::from_hours(14 * 24);
+/// How often a server that runs notes what its clock says.
+pub const CLOCK_NOTED_EVERY: Duration = Duration::from_hours(1);
 /// Newest messages of a chat that are kept in memory while the chat is hot.
 pub const TAIL_MAX_MESSAGES: usize = 32;
 /// Bytes of the newest messages of a chat that are kept in memory while the chat is hot.
@@ -73,6 +79,10 @@ pub const WATCH_MAX_USERS: usize = 100;
 pub const ERASE_MAX_CHANGES: u64 = 1_000;
 /// Within this, a text that was unsent or edited away is to be gone from the disk, by default.
 pub const WIPE_AFTER: Duration = Duration::from_hours(24);
+/// Within this, a text that has expired is to be gone from the disk, once its row was removed, by default.
+pub const WIPE_EXPIRED_AFTER: Duration = Duration::from_hours(30 * 24);
+/// The most that the setting may say, in days.
+pub const WIPE_EXPIRED_AFTER_MAX_DAYS: u64 = 3_650;
 /// The least that the setting may say.
 pub const WIPE_AFTER_MIN: Duration = Duration::from_mins(1);
 /// The most that the setting may say.

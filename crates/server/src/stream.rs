@@ -1,5 +1,7 @@
 //! A connection's bytes, plain or through TLS, and whether its client takes them.
 
+use bytes::{Buf as _, BytesMut};
+use chinwag_model::limits::AHEAD_MAX_BYTES;
 use std::{
     io::{self, IoSlice},
     pin::Pin,
@@ -10,6 +12,9 @@ use tokio::{
     net::TcpStream,
 };
 use tokio_rustls::server::TlsStream;
+
+/// Bytes that are read at once to see whether more comes.
+const AHEAD_PIECE_BYTES: usize = 4 * 1024;
 
 /// A connection's bytes.
 pub(crate) enum Stream {
@@ -25,6 +30,8 @@ pub(crate) enum Stream {
 pub(crate) struct Tcp {
     stream: TcpStream,
     passed: Passed,
+    /// What was read to see whether more comes, and is still to be taken.
+    ahead: BytesMut,
 }
 
 /// What became of what was written since it was last asked.
@@ -52,24 +59,40 @@ impl Stream {
         passed
     }
 
-    /// Whether the client has ended its side. What it has sent on hides that.
+    /// Whether the client has ended its side, or has sent more than may lie there until it is taken, which hides its end.
     pub(crate) fn poll_ended(&mut self, cx: &mut Context<'_>) -> bool {
         match self {
-            Self::Plain(tcp) => {
-                let mut byte = [0];
-                let peeked = tcp.stream.poll_peek(cx, &mut ReadBuf::new(&mut byte));
-                matches!(peeked, Poll::Ready(Ok(0) | Err(_)))
-            }
-            Self::Tls(tls) => {
-                matches!(Pin::new(&mut **tls).poll_fill_buf(cx), Poll::Ready(Ok([]) | Err(_)))
-            }
+            Self::Plain(tcp) => tcp.poll_ended(cx),
+            Self::Tls(tls) => match Pin::new(&mut **tls).poll_fill_buf(cx) {
+                Poll::Pending => false,
+                Poll::Ready(Ok([]) | Err(_)) => true,
+                // As long as that is not taken, TLS looks no further.
+                Poll::Ready(Ok(_)) => tls.get_mut().0.poll_ended(cx),
+            },
         }
     }
 }
 
 impl Tcp {
     pub(crate) fn new(stream: TcpStream) -> Self {
-        Self { stream, passed: Passed::default() }
+        Self { stream, passed: Passed::default(), ahead: BytesMut::new() }
+    }
+
+    /// Reads on until nothing more has come, so that what a client sent before its end does not hide it.
+    fn poll_ended(&mut self, cx: &mut Context<'_>) -> bool {
+        let mut space = [0; AHEAD_PIECE_BYTES];
+        while self.ahead.len() < AHEAD_MAX_BYTES {
+            let room = AHEAD_PIECE_BYTES.min(AHEAD_MAX_BYTES - self.ahead.len());
+            let mut piece = ReadBuf::new(&mut space[..room]);
+            match Pin::new(&mut self.stream).poll_read(cx, &mut piece) {
+                Poll::Pending => return false,
+                Poll::Ready(Ok(())) if !piece.filled().is_empty() => {
+                    self.ahead.extend_from_slice(piece.filled());
+                }
+                Poll::Ready(_) => return true,
+            }
+        }
+        true
     }
 
     fn note(&mut self, written: Poll<io::Result<usize>>) -> Poll<io::Result<usize>> {
@@ -88,7 +111,17 @@ impl AsyncRead for Tcp {
         cx: &mut Context<'_>,
         buf: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.stream).poll_read(cx, buf)
+        if self.ahead.is_empty() {
+            return Pin::new(&mut self.stream).poll_read(cx, buf);
+        }
+        let taken = self.ahead.len().min(buf.remaining());
+        buf.put_slice(&self.ahead[..taken]);
+        self.ahead.advance(taken);
+        if self.ahead.is_empty() {
+            // Few connections ever have any; those give back the room for it.
+            self.ahead = BytesMut::new();
+        }
+        Poll::Ready(Ok(()))
     }
 }
 

@@ -153,6 +153,10 @@ impl Store for FaultyStore {
         self.inner.ready()
     }
 
+    fn expiry_held(&self) -> bool {
+        self.inner.expiry_held()
+    }
+
     fn failed(&self) -> Pin<Box<dyn Future<Output = String> + Send + '_>> {
         self.inner.failed()
     }

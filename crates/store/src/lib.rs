@@ -181,6 +181,11 @@ pub trait Store: Send + Sync {
     /// [`StoreError::Full`] or [`StoreError::Unavailable`].
     fn ready(&self) -> Result<(), StoreError>;
 
+    /// Whether nothing expires, since the clock is in doubt.
+    fn expiry_held(&self) -> bool {
+        false
+    }
+
     /// Resolves once the store has failed for good, with the reason. The process must then end.
     fn failed(&self) -> Pin<Box<dyn Future<Output = String> + Send + '_>>;
 

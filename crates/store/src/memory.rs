@@ -482,6 +482,10 @@ impl Store for MemoryStore {
         self.state.lock().check_open()
     }
 
+    fn expiry_held(&self) -> bool {
+        self.watch.is_held()
+    }
+
     fn failed(&self) -> Pin<Box<dyn Future<Output = String> + Send + '_>> {
         Box::pin(pending())
     }

@@ -2,7 +2,7 @@
 
 use chinwag_model::{
     Seq, Ts,
-    limits::{KEY_WINDOW, RETAIN_STEP},
+    limits::{CHANGES_KEEP, KEY_WINDOW, RETAIN_STEP},
 };
 use std::time::Duration;
 
@@ -22,6 +22,11 @@ impl Retention {
     /// Whether anything expires.
     pub(crate) fn is_on(&self) -> bool {
         *self != Self::default()
+    }
+
+    /// Once a server has run for so long, all that was stored before it began is too old for whatever goes by age.
+    pub(crate) fn longest(&self) -> Duration {
+        self.max_age.unwrap_or_default().max(CHANGES_KEEP).max(KEY_WINDOW)
     }
 
     /// The newest messages of each chat that are kept; 0: all.

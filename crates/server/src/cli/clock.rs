@@ -5,8 +5,8 @@ use clap::{Args, Subcommand};
 
 const MORE: &str = "\
 When the machine's clock jumps forward by more than an hour, a running server lets nothing expire any more: a wrong clock must not delete \
-what can't be brought back. `confirm` is your word that the clock is right now; expiry goes on. Set it right first. A start of the server \
-says the same.";
+what can't be brought back. So it does where the clock is more than two weeks ahead of when a server last ran in the directory. \
+`confirm` is your word that the clock is right now; expiry goes on. Set it right first.";
 
 #[derive(Debug, Args)]
 #[command(after_help = MORE)]
@@ -28,7 +28,7 @@ pub(super) async fn run(args: ClockArgs) -> Result<(), CliError> {
     let What::Confirm { data } = args.what;
     let answer = admin::tell(&data.directory()?, "/clock/confirm").await.map_err(|error| match error {
         CliError::Usage(why) => CliError::Usage(format!(
-            "{why}; where no server runs there is nothing to confirm: a start trusts the clock"
+            "{why}; where no server runs there is nothing to confirm: start it first"
         )),
         error => error,
     })?;

@@ -253,6 +253,7 @@ fn store_options(settings: &Settings, descriptors: Descriptors) -> embedded::Opt
         memtable_max_bytes: settings.memtable_mib << 20,
         open_files_max: descriptors.store_files_max,
         wipe_after: Duration::from_secs(settings.wipe_after_s),
+        wipe_expired_after: Duration::from_hours(24 * settings.wipe_expired_after_days),
         ..embedded::Options::default()
     }
 }

@@ -24,6 +24,7 @@ pub struct Settings {
     pub retain_days: u64,
     pub retain_messages: u64,
     pub wipe_after_s: u64,
+    pub wipe_expired_after_days: u64,
     pub log: String,
     pub log_format: LogFormat,
     pub metrics_listen: Option<SocketAddr>,
@@ -135,6 +136,7 @@ impl Settings {
             retain_days: number("retain_days"),
             retain_messages: number("retain_messages"),
             wipe_after_s: number("wipe_after_s"),
+            wipe_expired_after_days: number("wipe_expired_after_days"),
             log: text("log").to_owned(),
             log_format: if text("log_format") == "json" { LogFormat::Json } else { LogFormat::Text },
             metrics_listen: match config.value("metrics_listen").0 {

@@ -4,6 +4,7 @@
 use super::value::Kind;
 use chinwag_model::limits::{
     INTEGER_MAX, RETAIN_MAX_DAYS, TEXT_HARD_MAX_BYTES, WIPE_AFTER_MAX, WIPE_AFTER_MIN,
+    WIPE_EXPIRED_AFTER_MAX_DAYS,
 };
 
 /// The documented defaults, as a file that could be given to `--config`.
@@ -45,6 +46,7 @@ pub(crate) const SETTINGS: &[Setting] = &[
     of("retain_days", number(0, RETAIN_MAX_DAYS)),
     of("retain_messages", number(0, INTEGER_MAX)),
     of("wipe_after_s", number(WIPE_AFTER_MIN.as_secs(), WIPE_AFTER_MAX.as_secs())),
+    of("wipe_expired_after_days", number(1, WIPE_EXPIRED_AFTER_MAX_DAYS)),
     of("log", Kind::LogFilter),
     of("log_format", Kind::Choice(&["text", "json"])),
     of("metrics_listen", Kind::AddressOrNone),

@@ -131,13 +131,16 @@ fn too_large() -> Refusal {
 
 /// Refuses a body that does not claim to be JSON: what a form of another site can post never does.
 pub(super) fn require_json(head: &Parts) -> Result<(), Refusal> {
-    match head.headers.get(CONTENT_TYPE) {
-        Some(value) if is_json(value.as_bytes()) => Ok(()),
-        Some(_) => Err(Refusal::new(
+    let mut types = head.headers.get_all(CONTENT_TYPE).iter();
+    match (types.next(), types.next()) {
+        // What one program takes for JSON another takes for the other one.
+        (_, Some(_)) => Err(Refusal::twice("Content-Type")),
+        (Some(value), None) if is_json(value.as_bytes()) => Ok(()),
+        (Some(_), None) => Err(Refusal::new(
             ProblemCode::UnsupportedMediaType,
             "the Content-Type must be application/json or end in +json",
         )),
-        None => Err(Refusal::new(
+        (None, None) => Err(Refusal::new(
             ProblemCode::UnsupportedMediaType,
             "the Content-Type is missing; it must be application/json or end in +json",
         )),

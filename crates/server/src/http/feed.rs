@@ -180,7 +180,7 @@ fn read<'a>(head: &'a Parts, body: &Inbound) -> Result<FeedRequest<'a>, Refusal>
     let mut ids = head.headers.get_all(LAST_EVENT_ID).iter();
     let (id, another) = (ids.next(), ids.next());
     if another.is_some() {
-        return Err(Refusal::new(ProblemCode::BadRequest, "the header Last-Event-ID stands twice"));
+        return Err(Refusal::twice("Last-Event-ID"));
     }
     Ok(FeedRequest::parse_query(query_alone(head, body)?, id.map(HeaderValue::as_bytes))?)
 }

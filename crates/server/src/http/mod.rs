@@ -429,7 +429,12 @@ impl App {
             ),
             error => error.into(),
         })?;
-        Ok(ok(&br#"{"status":"ready"}"#[..]))
+        let ready = if self.store().expiry_held() {
+            r#"{"status":"ready","detail":"the clock is in doubt: nothing expires until it is confirmed"}"#
+        } else {
+            r#"{"status":"ready"}"#
+        };
+        Ok(ok(ready.as_bytes()))
     }
 }
 

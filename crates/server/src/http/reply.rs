@@ -48,6 +48,17 @@ impl Refusal {
         Self { code, problem: Box::new(Problem::new(code, detail)), allow: None, retry_after_s: 1 }
     }
 
+    /// A header that is there once at most came twice.
+    pub(super) fn twice(header: &'static str) -> Self {
+        let refusal = Self::new(ProblemCode::BadRequest, format!("the header {header} stands twice"));
+        refusal.of_field(header)
+    }
+
+    /// The same, of a field or a header.
+    pub(crate) fn of_field(self, field: &'static str) -> Self {
+        Self { problem: Box::new(self.problem.of_field(field)), ..self }
+    }
+
     pub(crate) fn code(&self) -> ProblemCode {
         self.code
     }

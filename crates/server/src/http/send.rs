@@ -4,7 +4,7 @@ use super::{
     reply::{Refusal, ok},
 };
 use chinwag_model::{Caller, Draft, Spelling};
-use chinwag_wire::{ProblemCode, SendRequest, encode_message};
+use chinwag_wire::{SendRequest, encode_message};
 use hyper::{
     header::{HeaderName, HeaderValue},
     http::request::Parts,
@@ -42,7 +42,7 @@ async fn read(app: &Shared, head: &Parts, body: &mut Inbound) -> Result<(Draft, 
     let mut keys = head.headers.get_all(IDEMPOTENCY_KEY).iter();
     let key = keys.next().map(HeaderValue::as_bytes);
     if keys.next().is_some() {
-        return Err(Refusal::new(ProblemCode::BadRequest, "the header Idempotency-Key stands twice"));
+        return Err(Refusal::twice("Idempotency-Key"));
     }
     Ok(SendRequest::parse(&whole.bytes)?.into_draft(key, app.options.text_max_bytes)?)
 }

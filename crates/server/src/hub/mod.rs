@@ -168,7 +168,7 @@ impl Hub {
             let mut shard = self.shard(user.as_str()).lock();
             let entry = shard.entry(user.clone()).or_default();
             if !entry.is_online() {
-                self.news.came(user.clone());
+                self.news.look_at(user.clone());
             }
             entry.leaving = None;
             entry.sessions.push(outbox.clone());
@@ -189,9 +189,18 @@ impl Hub {
         Ok(session)
     }
 
-    /// Forgets when a user was last seen.
+    /// Ends all sessions of a user and forgets when the user was seen. Those sessions leave no trace either, whenever they are
+    /// closed: from now on the user is not there, until there is a new one.
     pub fn forget(&self, user: &UserId) {
+        let mut shard = self.shard(user.as_str()).lock();
         self.last_seen.forget(user);
+        let Some(entry) = shard.get_mut(user) else { return };
+        for session in entry.sessions.drain(..) {
+            session.close(Close::Ended);
+        }
+        entry.leaving = None;
+        // Whoever watches is told in turn, after what there is to tell already.
+        self.news.look_at(user.clone());
     }
 
     /// Ends all sessions of a user; how many there were.
@@ -308,7 +317,7 @@ impl Hub {
     /// Publishes how a user stands, if that is news.
     fn tell(&self, item: Item) {
         let (user, over) = match item {
-            Item::Came(user) => (user, None),
+            Item::LookAt(user) => (user, None),
             Item::GraceOver(user, number) => (user, Some(number)),
         };
         let online = {

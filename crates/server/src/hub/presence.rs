@@ -52,8 +52,8 @@ struct Shared {
 
 #[derive(Default)]
 struct Queue {
-    /// Who came.
-    came: VecDeque<UserId>,
+    /// Who came, or was forgotten.
+    look_at: VecDeque<UserId>,
     /// Whose last session was closed, with the number of that farewell, until the grace has passed. All have the same
     /// grace, so they stand in the order in which it passes.
     left: VecDeque<(Instant, UserId, u64)>,
@@ -62,16 +62,16 @@ struct Queue {
 
 /// What is to be looked at.
 pub(super) enum Item {
-    /// A user came.
-    Came(UserId),
+    /// A user came, or was forgotten.
+    LookAt(UserId),
     /// The grace of a user has passed, whose farewell had this number.
     GraceOver(UserId, u64),
 }
 
 impl News {
-    /// A user came.
-    pub(super) fn came(&self, user: UserId) {
-        self.0.queue.lock().came.push_back(user);
+    /// A user came, or was forgotten.
+    pub(super) fn look_at(&self, user: UserId) {
+        self.0.queue.lock().look_at.push_back(user);
         self.0.more.notify_one();
     }
 
@@ -89,8 +89,8 @@ impl News {
         loop {
             let until = {
                 let mut queue = self.0.queue.lock();
-                if let Some(user) = queue.came.pop_front() {
-                    return Item::Came(user);
+                if let Some(user) = queue.look_at.pop_front() {
+                    return Item::LookAt(user);
                 }
                 let until = queue.left.front().map(|(until, ..)| *until);
                 if until.is_some_and(|until| until <= Instant::now())

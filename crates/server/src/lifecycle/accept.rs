@@ -9,7 +9,7 @@ use super::{
     shutdown::Stop,
     told::Told,
 };
-use crate::{http::App, tls::Tls};
+use crate::{http::App, metrics::NoRoom, tls::Tls};
 use chinwag_peer::Peer;
 use socket2::SockRef;
 use std::{convert::Infallible, io, net::SocketAddr, sync::Arc, time::Duration};
@@ -108,6 +108,7 @@ impl Acceptor<'_> {
         let seat = Arc::new(self.crowd.seat());
         app.metrics().accepted.count();
         let open = app.metrics().connections.hold();
+        let metrics = app.metrics().clone();
         tokio::spawn(async move {
             let leave = seat.clone();
             let served = async move {
@@ -123,7 +124,10 @@ impl Acceptor<'_> {
             let takeover = tokio::select! {
                 biased;
                 takeover = served => takeover,
-                () = leave.asked_to_leave() => None,
+                () = leave.asked_to_leave() => {
+                    metrics.refused(NoRoom::Crowded);
+                    None
+                }
             };
             // Whoever has left HTTP waits for nothing, and is never asked to leave.
             drop(leave);
@@ -144,7 +148,7 @@ impl Acceptor<'_> {
 fn place(peers: &Peers, app: &App, peer: Peer) -> Option<Place> {
     let place = if app.believes(&peer) { Some(Place::UNCOUNTED) } else { peers.place(peer) };
     if place.is_none() {
-        app.metrics().refused.count();
+        app.metrics().refused(NoRoom::Peer);
     }
     place
 }

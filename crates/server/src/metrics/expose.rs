@@ -1,7 +1,7 @@
 //! How it is told: in the text formats of Prometheus and `OpenMetrics`.
 
 use super::{
-    CLOSE_CODES, Counter, Face, Histogram, Machine, Metrics, Outcome, Verb,
+    CLOSE_CODES, Counter, Face, Histogram, Machine, Metrics, NoRoom, Outcome, Verb,
     machine::as_f64,
     names::{self, Kind, Metric},
 };
@@ -103,7 +103,8 @@ impl Snapshot {
         page.gauge(names::CONNECTIONS, metrics.connections.get())?;
         page.gauge(names::CONNECTIONS_MAX, metrics.connections_max.load(Relaxed))?;
         page.count(names::ACCEPTED, &metrics.accepted)?;
-        page.count(names::REFUSED, &metrics.refused)
+        let refused = NoRoom::ALL.iter().map(|why| ([why.as_str()], &metrics.refused[why.index()]));
+        page.counts(names::REFUSED, refused)
     }
 
     fn live(&self, page: &mut Page<'_>) -> fmt::Result {

@@ -15,7 +15,7 @@ mod words;
 pub use count::{Counter, Gauge, Held, Histogram};
 pub use expose::{Format, Snapshot};
 pub use machine::Machine;
-pub use words::{Face, Outcome, Verb};
+pub use words::{Face, NoRoom, Outcome, Verb};
 
 use chinwag_store::vitals::{Batch, Observer};
 use chinwag_wire::ProblemCode;
@@ -55,8 +55,7 @@ pub struct Metrics {
     connections_max: AtomicU64,
     /// Connections that were taken.
     pub accepted: Counter,
-    /// Connections that were closed because their peer had all that it may.
-    pub refused: Counter,
+    refused: Vec<Counter>,
     /// Lines of the audit log that could not be written to it.
     pub audit_lost: Counter,
     /// Spans that were not brought to a collector.
@@ -104,7 +103,7 @@ impl Default for Metrics {
             connections: Gauge::default(),
             connections_max: AtomicU64::new(0),
             accepted: Counter::default(),
-            refused: Counter::default(),
+            refused: NoRoom::ALL.iter().map(|_| Counter::default()).collect(),
             audit_lost: Counter::default(),
             spans_lost: Counter::default(),
             messages: Counter::default(),
@@ -129,6 +128,11 @@ impl Metrics {
     /// A request was refused; it is served as well.
     pub fn error(&self, code: ProblemCode) {
         self.errors[code as usize].count();
+    }
+
+    /// A connection was closed for want of room.
+    pub fn refused(&self, why: NoRoom) {
+        self.refused[why.index()].count();
     }
 
     /// A session has begun.

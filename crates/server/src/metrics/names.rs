@@ -47,7 +47,8 @@ metrics! {
     CONNECTIONS: Gauge "chinwag_connections" [] "Open connections";
     CONNECTIONS_MAX: Gauge "chinwag_connections_max" [] "Most connections at once; one more waits";
     ACCEPTED: Counter "chinwag_connections_accepted_total" [] "Connections that were taken";
-    REFUSED: Counter "chinwag_connections_refused_total" [] "Connections that were closed because their peer had all that it may";
+    REFUSED: Counter "chinwag_connections_refused_total" ["reason"]
+        "Connections that were closed for want of room: peer (its peer had all that it may), crowded (all were taken, and it waited for longest)";
     // Live.
     SESSIONS: Gauge "chinwag_sessions" ["face"] "Open sessions";
     SESSIONS_OPENED: Counter "chinwag_sessions_opened_total" ["face"] "Sessions that were opened";
@@ -97,7 +98,7 @@ metrics! {
     DISK_RESERVE: Gauge "chinwag_disk_reserve_bytes" [] "Free bytes below which sends are refused";
     // Machine.
     READY: Gauge "chinwag_ready" [] "1 where sends are taken, as /readyz says it; else 0";
-    CLOCK_JUMPED: Gauge "chinwag_clock_jumped" [] "1 where the clock jumped ahead and nothing expires until that is confirmed; else 0";
+    CLOCK_JUMPED: Gauge "chinwag_clock_jumped" [] "1 where the clock jumped ahead, or began too far ahead, and nothing expires until that is confirmed; else 0";
     BUILD: Gauge "chinwag_build_info" ["version"] "Always 1; the version is a label";
     AUDIT_LOST: Counter "chinwag_audit_lost_total" [] "Lines of the audit log that could not be written to it, and went to the log";
     SPANS_LOST: Counter "chinwag_spans_lost_total" [] "Spans of traces that the collector did not take, or that were too many at once";

@@ -99,6 +99,16 @@ words! {
 }
 
 words! {
+    /// For want of which room a connection was closed.
+    NoRoom {
+        /// Its peer had as many as it may.
+        Peer = "peer",
+        /// All were taken, somebody new came, and this one waited for a request for longest.
+        Crowded = "crowded",
+    }
+}
+
+words! {
     /// How a feed that came back fared.
     Outcome {
         /// It was told all that it had missed.

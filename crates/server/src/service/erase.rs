@@ -50,10 +50,8 @@ impl Service {
         if only_count {
             return erase(&*self.shared.store, user, true).await;
         }
-        self.shared.hub.end(user);
-        let erased = erase(&*self.shared.store, user, false).await?;
         self.shared.hub.forget(user);
-        Ok(erased)
+        erase(&*self.shared.store, user, false).await
     }
 }
 

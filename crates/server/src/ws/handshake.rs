@@ -33,7 +33,8 @@ pub(crate) fn check_handshake(head: &Parts) -> Result<&HeaderValue, Refusal> {
         _ => Err(Refusal::new(
             ProblemCode::BadRequest,
             "the header Sec-WebSocket-Key must stand once and hold 16 bytes in base64",
-        )),
+        )
+        .of_field("Sec-WebSocket-Key")),
     }
 }
 

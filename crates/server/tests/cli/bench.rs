@@ -63,6 +63,38 @@ fn a_filled_store_is_whole_and_serves_a_load() {
     run(&mut chinwag(server.directory.path(), fill)).expect(2).says("another");
 }
 
+/// How well a machine does is measured and not tested; what is told must be whole, and what was acknowledged be there.
+#[test]
+fn an_overload_is_told_in_its_three_times_and_verified() {
+    let server = Server::start();
+    let mut command =
+        server.client(["bench", "overload", "--chats", "5", "--connections", "4", "--top", "200"]);
+    command.args(["--factor", "2", "--quiet", "25%", "--quiet-duration", "1", "--duration", "1"]);
+    command.args(["--json", "r.json", "--html", "r.html"]);
+    let ended = run(&mut command).expect(0);
+    assert!(ended.out.contains("overload: 50/s for 1 s, 400/s for 1 s"), "{ended}");
+    assert!(ended.out.contains("\nverified: "), "{ended}");
+    let result = json(&server.directory.path().join("r.json"));
+    let ops = result["ops"].as_array().expect("a list");
+    assert_eq!(ops.iter().map(|op| &op["name"]).collect::<Vec<_>>(), ["quiet", "over", "after"]);
+    let verification = &result["verification"];
+    assert!(verification["found"].as_u64().is_some_and(|found| found > 0), "{result}");
+    assert_eq!(verification["found"], verification["acknowledged"], "{result}");
+    for figure in ["goodput_of_top", "p99_over_quiet", "recovered_after_s"] {
+        assert!(result["figures"][figure].is_number(), "{figure}: {result}");
+    }
+    assert_eq!(
+        (&result["figures"]["top_per_s"], &result["figures"]["offered_per_s"]),
+        (&200.0.into(), &400.0.into())
+    );
+    let page = std::fs::read_to_string(server.directory.path().join("r.html")).expect("the page is written");
+    assert_eq!(page.matches("<svg").count(), 2, "the second drawing shows each second");
+
+    let refused = |args: &[&str]| run(server.client(["bench", "overload"]).args(args));
+    refused(&["--quiet", "x"]).expect(2).says("--quiet");
+    refused(&["--server", "http://127.0.0.1:9"]).expect(1).says("cannot connect");
+}
+
 #[test]
 fn what_makes_no_sense_is_refused_in_words() {
     let directory = tempdir().expect("a directory");

@@ -15,6 +15,7 @@ mod history;
 mod log;
 mod metrics;
 mod operations;
+mod people;
 mod place;
 mod process;
 mod proxies;

@@ -84,7 +84,7 @@ fn a_clock_that_is_trusted_needs_no_confirmation_and_one_of_no_server_has_none()
     let dir = tempfile::tempdir().expect("a directory");
     run(&mut chinwag(dir.path(), ["clock", "confirm"]))
         .expect(2)
-        .says("where no server runs there is nothing to confirm: a start trusts the clock");
+        .says("where no server runs there is nothing to confirm: start it first");
     let server = Server::start_in(dir, |_| {});
     run(&mut server.client(["clock", "confirm"])).expect(0).says("the clock was not in doubt; it is 2");
 }

@@ -2,7 +2,7 @@
 
 use crate::{
     server::{NOW, Setup},
-    wire::{JSON, hello, request, within},
+    wire::{JSON, get, hello, request, within},
 };
 use chinwag::{admin, lifecycle::Shutdown, metrics::Format};
 use chinwag_model::{ManualClock, Ts};
@@ -52,11 +52,15 @@ async fn once_it_is_confirmed_what_is_over_expires_without_a_restart() {
     clock.step_to(later);
     assert_eq!(send().await, 1, "in doubt, a key is remembered past its day");
     assert!(jumped().await);
+    let ready = server.ask(get("/readyz")).await.ok();
+    assert_eq!(ready["status"], "ready", "sends are taken");
+    assert!(ready["detail"].as_str().is_some_and(|detail| detail.contains("nothing expires")), "{ready}");
     clock.advance(Duration::from_secs(1));
     assert_eq!(send().await, 1);
 
     assert_eq!(confirm(directory.path()).await, format!("confirmed {}\n", later.0 + 1_000_000));
     assert!(!jumped().await);
+    assert_eq!(server.ask(get("/readyz")).await.ok(), serde_json::json!({"status": "ready"}));
     assert_eq!(send().await, 2, "its day is over");
     assert_eq!(send().await, 2, "and it is known anew");
 

@@ -5,6 +5,7 @@ use crate::{
     socket::{HANDSHAKE, Socket},
     wire::{Connection, get, hello, post, request, within},
 };
+use chinwag::metrics::Format;
 use chinwag_peer::Networks;
 use std::{io::ErrorKind, time::Duration};
 use tokio::io::AsyncWriteExt;
@@ -170,8 +171,23 @@ async fn a_flood_of_silent_connections_lets_newcomers_in() {
             server.ask(get("/ping")).await.ok();
         }
     }
+    // All but eight of the forty, and none for what its peer had.
+    let (crowded, peer) = refused(&server).await;
+    assert!((32..=45).contains(&crowded), "{crowded}");
+    assert_eq!(peer, 0);
     drop(flood);
     server.stop().await;
+}
+
+/// Connections that were closed, as the metrics have it: for newcomers, and for what their peer had.
+async fn refused(server: &Server) -> (u32, u32) {
+    let told = server.app.snapshot().await.text(Format::Prometheus);
+    let of = |reason: &str| {
+        let sample = format!("chinwag_connections_refused_total{{reason=\"{reason}\"}} ");
+        let count = told.lines().find_map(|line| line.strip_prefix(&*sample)?.parse().ok());
+        count.unwrap_or_else(|| panic!("{sample} is not told"))
+    };
+    (of("crowded"), of("peer"))
 }
 
 /// A WebSocket, which lives on in another task, is counted as any other connection.
@@ -187,6 +203,7 @@ async fn one_connection_too_many_of_a_peer_is_closed_and_others_come_in() {
     socket.write(request("GET /api/ws?user=apple", &HANDSHAKE, "")).await;
     assert_eq!(socket.head().await.status, 101);
     client(&server, "192.0.2.7").await.ended().await;
+    assert_eq!(refused(&server).await, (0, 1));
     let mut others =
         [client(&server, "192.0.2.8").await, Connection::from("127.0.0.2", server.address).await];
     for other in &mut others {

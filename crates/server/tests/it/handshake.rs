@@ -49,7 +49,8 @@ async fn what_is_no_handshake_is_told_what_is() {
         with(3, "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ=="[..].trim_end_matches('=')),
         [&HANDSHAKE[..], &[HANDSHAKE[3]]].concat(),
     ] {
-        refused(&server, "/api/ws?user=apple", &headers).await.refused(400, "bad_request", "");
+        let reply = refused(&server, "/api/ws?user=apple", &headers).await;
+        reply.refused(400, "bad_request", "Sec-WebSocket-Key");
     }
     server.stop().await;
 }

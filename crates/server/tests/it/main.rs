@@ -3,6 +3,7 @@
 //! What a test sends and reads stands there as it goes over the wire, so that a fault which the server and a client
 //! library share cannot hide. Nothing sleeps: a test waits for an event, under a watchdog that says for which.
 
+mod ahead;
 mod auth;
 mod blocks;
 mod bounds;

@@ -93,7 +93,19 @@ async fn fields_that_are_wrong() {
             request("POST /api/send", &[JSON, "Idempotency-Key: a", "Idempotency-Key: a"], hello("x")),
             400,
             "bad_request",
-            "",
+            "Idempotency-Key",
+        ),
+        (
+            request("POST /api/send", &[JSON, "Idempotency-Key: \u{e9}"], hello("x")),
+            400,
+            "invalid_field",
+            "Idempotency-Key",
+        ),
+        (
+            request("GET /api/events?user=apple", &["Last-Event-ID: a", "Last-Event-ID: a"], ""),
+            400,
+            "bad_request",
+            "Last-Event-ID",
         ),
         (
             request(
@@ -126,6 +138,12 @@ async fn pulls_that_are_wrong() {
         (pull("chat=a:b&limit=1&limit=2"), 400, "duplicate_field", "limit"),
         (pull("chat=%ff:b"), 400, "malformed_json", "query"),
         (pull("chat=%zz"), 400, "malformed_json", "query"),
+        (pull("chat=a:b&%e9=x"), 400, "malformed_json", "query"),
+        (get("/api/chats?user=%ff"), 400, "malformed_json", "query"),
+        (get("/api/presence?user=%f"), 400, "malformed_json", "query"),
+        (get("/api/blocks?user=%"), 400, "malformed_json", "query"),
+        (get("/api/events?user=%ff"), 400, "malformed_json", "query"),
+        (get("/api/poll?user=%zz"), 400, "malformed_json", "query"),
         (body(r#"{"limit":1}"#), 400, "missing_field", "chat"),
         (body(r#"{"chat":"a:b","limit":-1}"#), 400, "invalid_field", "limit"),
         (body(r#"{"chat":"a:b","limit":"1"}"#), 400, "invalid_field", "limit"),
@@ -149,6 +167,13 @@ async fn content_types() {
         (of("multipart/form-data; boundary=application/json"), 415, "unsupported_media_type", ""),
         (request("GET /api/pull", &[], r#"{"chat":"a:b"}"#), 415, "unsupported_media_type", ""),
         (request("POST /api/pull", &["Content-Type: text/json"], "{}"), 415, "unsupported_media_type", ""),
+        (request("POST /api/send", &[JSON, JSON], hello("x")), 400, "bad_request", "Content-Type"),
+        (
+            request("POST /api/send", &[JSON, "Content-Type: text/plain"], hello("x")),
+            400,
+            "bad_request",
+            "Content-Type",
+        ),
     ])
     .await;
     let server = Setup::memory().start().await;

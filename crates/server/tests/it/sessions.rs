@@ -4,12 +4,13 @@ use crate::{
     server::{NOW, Setup},
     socket::Socket,
     store::Stage,
-    wire::{get, post},
+    wire::{get, post, within},
 };
-use chinwag_model::ManualClock;
+use chinwag::metrics::Format;
+use chinwag_model::{ManualClock, UserId};
 use chinwag_store::memory::MemoryStore;
-use serde_json::json;
-use std::sync::Arc;
+use serde_json::{Value, json};
+use std::{sync::Arc, time::Duration};
 
 const END: &str = r#"{"user":"apple"}"#;
 
@@ -48,6 +49,52 @@ async fn all_sessions_of_a_user_end_on_each_face_and_nobody_elses() {
     assert_eq!(other.closed().await, 4403);
     server.ask(post("/api/sessions/end", r#"{"user":"a:b"}"#)).await.refused(400, "invalid_field", "user");
     server.stop_with(again).await;
+}
+
+/// Whenever the sessions that an erasure ended are closed, and although each is told as the user's last farewell else.
+#[tokio::test]
+async fn an_erased_user_was_never_seen_until_there_is_a_new_one() {
+    let mut setup = Setup::memory();
+    setup.hub.presence_grace = Duration::ZERO;
+    let server = setup.start().await;
+    let seen = async || server.ask(get("/api/presence?user=apple")).await.ok()["users"]["apple"].clone();
+    let away = json!({"online": false});
+    let presence = |told: &Value| (told["online"].clone(), told.get("last_seen").is_some());
+    let mut watcher = Socket::open(&server, "user=banana&watch=apple").await;
+    watcher.expect("ready").await;
+    assert_eq!(presence(&watcher.expect("presence").await), (false.into(), false));
+    // One that left before, and two that are there when the user is erased.
+    drop(Socket::open(&server, "user=apple").await);
+    assert_eq!(presence(&watcher.expect("presence").await), (true.into(), false));
+    assert_eq!(presence(&watcher.expect("presence").await), (false.into(), true));
+    let mut first = Socket::open(&server, "user=apple").await;
+    let second = Socket::open(&server, "user=apple").await;
+    assert_eq!(presence(&watcher.expect("presence").await), (true.into(), false));
+
+    let user = UserId::parse("user", "apple").expect("a name");
+    assert!(server.app.erase(&user, false).await.expect("a store that works").done);
+    assert_eq!(seen().await, away, "at once");
+    assert_eq!(
+        presence(&watcher.expect("presence").await),
+        (false.into(), false),
+        "and whoever watches is told"
+    );
+    assert_eq!(first.closed().await, 4403);
+    drop((first, second));
+    within("the sessions to be closed", async {
+        let one = r#"chinwag_sessions{face="websocket"} 1.0"#;
+        while !server.app.snapshot().await.text(Format::Prometheus).lines().any(|line| line == one) {
+            tokio::task::yield_now().await;
+        }
+    })
+    .await;
+    assert_eq!(seen().await, away, "and it stays so");
+
+    drop(Socket::open(&server, "user=apple").await);
+    assert_eq!(presence(&watcher.expect("presence").await), (true.into(), false));
+    assert_eq!(presence(&watcher.expect("presence").await), (false.into(), true));
+    assert_eq!(seen().await["last_seen"], NOW.0, "of the new one");
+    server.stop_with(watcher).await;
 }
 
 #[tokio::test]

@@ -20,6 +20,7 @@ use super::{
     tables::Tables,
     timeline::Timeline,
     trim::Trim,
+    upkeep::Upkeep,
     users::{Expiry, Users},
     wipe::{self, Wiper, Wiping},
 };
@@ -71,7 +72,10 @@ impl EmbeddedStore {
         let retained =
             Retained::open(&tables, options.retention, last).map_err(|error| broken(error.to_string()))?;
         let expiry = Expiry { any: retained.is_any(), keep: retained.limits().keep };
-        let wiping = Arc::new(Wiping::new(wipe::due(&tables).map_err(broken)?));
+        let due = Upkeep::TakenBack.read(&tables).map_err(broken)?;
+        let wiping = Arc::new(Wiping::new(due, Upkeep::Expired.read(&tables).map_err(broken)?));
+        let noted = Upkeep::Clock.read(&tables).map_err(broken)?;
+        let watch = ClockWatch::since(clock, noted, options.retention.longest());
         let seed = getrandom::u64().map_err(|error| broken(format!("no randomness: {error}")))?;
         let blocks = Blocks::of(&tables).map_err(|error| broken(error.to_string()))?;
         let inner = Arc::new(Inner {
@@ -88,7 +92,7 @@ impl EmbeddedStore {
             tables,
             reserve: Arc::new(Reserve::new(layout.root().to_owned(), options.disk_reserve_bytes)),
             failure: Failure::none(),
-            watch: Arc::new(ClockWatch::new(clock)),
+            watch: Arc::new(watch),
             retained: Arc::new(retained),
             closed: AtomicBool::new(false),
             seed,
@@ -97,7 +101,7 @@ impl EmbeddedStore {
             layout,
         });
         let sweep = Arc::new(inner.sweep());
-        let threads = inner.start(options, last, derived, sweep.clone())?;
+        let threads = inner.start(options, last, derived, noted, sweep.clone())?;
         Ok(Self { inner, sweep, threads: Mutex::new(threads) })
     }
 
@@ -117,12 +121,14 @@ impl EmbeddedStore {
 }
 
 impl Inner {
-    /// Starts the threads of a store whose last time was `last`, and whose inbox rows show everything up to `derived`.
+    /// Starts the threads of a store whose last time was `last`, whose inbox rows show everything up to `derived`, and which has noted
+    /// what the clock said.
     fn start(
         self: &Arc<Self>,
         options: &Options,
         last: Ts,
         derived: Ts,
+        noted: Option<Ts>,
         sweep: Arc<Sweep>,
     ) -> Result<Threads, OpenError> {
         let committing = Arc::new(Committing::default());
@@ -184,6 +190,8 @@ impl Inner {
             reserve: self.reserve.clone(),
             failure: self.failure.clone(),
             within: options.wipe_after,
+            expired_within: options.wipe_expired_after,
+            noted,
             _ended: ended,
         };
         self.spawn("chinwag-wipe", move || wipe.run())?;

@@ -9,7 +9,7 @@ use super::{
     layout::{FORMAT_1, OpenError},
     record::{self, Row, RowPlace},
     tables::Tables,
-    wipe,
+    upkeep::Upkeep,
 };
 use bytes::BytesMut;
 use chinwag_model::{Chat, Message, Side, Ts};
@@ -29,7 +29,7 @@ pub(super) fn all(data: &Path, tables: &Tables, format: u32) -> Result<(), OpenE
 
 /// Before format 4 nobody wiped the texts that were taken back.
 fn wipe_what_was_revised(tables: &Tables) -> fjall::Result<()> {
-    if tables.revised.is_empty()? { Ok(()) } else { wipe::put(tables, Some(Ts(1))) }
+    if tables.revised.is_empty()? { Ok(()) } else { Upkeep::TakenBack.write(tables, Some(Ts(1))) }
 }
 
 /// Migrates a store; `goes_on` is asked after each batch. The error says what is wrong with the store.

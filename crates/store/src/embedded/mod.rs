@@ -4,7 +4,7 @@
 //! chat is hot, else from disk on a bounded set of blocking threads. Reading order: [`record`] and [`changes`] (what is
 //! stored), `head` (what a chat comes to), `life`, `layout`, `journal` and `migrate` (how it is opened), `cell` and `cells`, `users`
 //! (what is in memory), `queue`, `sequencer`, `committer`, `answer` (how it is written), `overlay` and `follower` (how
-//! inboxes are written, later), `wipe` and `scrub` (how what was taken back leaves the disk), `reader` and `feed` (how it is read),
+//! inboxes are written, later), `upkeep`, `wipe` and `scrub` (how what was taken back leaves the disk), `reader` and `feed` (how it is read),
 //! `floors`, `retained` and `sweep` (how history expires), [`check()`] (how it is verified), `vitals` (how it does).
 
 mod answer;
@@ -48,6 +48,7 @@ mod sweep;
 mod tables;
 mod timeline;
 mod trim;
+mod upkeep;
 mod users;
 mod vitals;
 mod wipe;
@@ -286,8 +287,8 @@ impl Inner {
     }
 
     fn horizon(&self) -> KeyHorizon {
-        let now = self.watch.read().wall.max(self.retained.reach().reached);
-        KeyHorizon { now, held: self.watch.is_held() }
+        // While the clock is in doubt no key expires; one that is a day old whatever it says does, or all of a chat would be read.
+        KeyHorizon(self.watch.at_least().max(self.retained.reach().reached))
     }
 
     /// Lets expire what has become too old, before anything is looked at.
@@ -394,6 +395,10 @@ impl Store for EmbeddedStore {
     fn ready(&self) -> Result<(), StoreError> {
         self.inner.check_open()?;
         self.inner.reserve.check()
+    }
+
+    fn expiry_held(&self) -> bool {
+        self.inner.watch.is_held()
     }
 
     fn failed(&self) -> Pin<Box<dyn Future<Output = String> + Send + '_>> {

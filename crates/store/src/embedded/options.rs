@@ -24,6 +24,8 @@ pub struct Options {
     pub open_files_max: usize,
     /// Within this, a text that was unsent or edited away is to be gone from the disk.
     pub wipe_after: Duration,
+    /// Within this, a text that has expired is to be gone from the disk, once its row was removed.
+    pub wipe_expired_after: Duration,
     /// How long a commit may take before the store counts as hung.
     pub commit_max: Duration,
 }
@@ -41,6 +43,7 @@ impl Default for Options {
             memtable_max_bytes: 32 << 20,
             open_files_max: 512,
             wipe_after: chinwag_model::limits::WIPE_AFTER,
+            wipe_expired_after: chinwag_model::limits::WIPE_EXPIRED_AFTER,
             commit_max: chinwag_model::limits::COMMIT_MAX,
         }
     }

@@ -18,16 +18,13 @@ use chinwag_model::{
 };
 use std::{collections::VecDeque, sync::Arc};
 
-/// From when on keys count: those of sends at `now`, or all, while time is in doubt.
+/// From when on keys count: those that may be known at this time.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct KeyHorizon {
-    pub(super) now: Ts,
-    pub(super) held: bool,
-}
+pub(super) struct KeyHorizon(pub(super) Ts);
 
 impl KeyHorizon {
     fn is_past(self, ts: Ts) -> bool {
-        !self.held && expired(ts, self.now)
+        expired(ts, self.0)
     }
 }
 

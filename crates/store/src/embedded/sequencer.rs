@@ -19,7 +19,8 @@ use super::{
     space::Reserve,
     tables::Tables,
     timeline::Timeline,
-    wipe::{self, Wiping},
+    upkeep::Upkeep,
+    wipe::Wiping,
 };
 use crate::{
     StoreError,
@@ -359,7 +360,7 @@ impl Gathered {
         }
         if let Some(due) = self.wipe_due {
             let mut bytes = BytesMut::new();
-            let place = wipe::encode(due, &mut bytes);
+            let place = Upkeep::TakenBack.encode(due, &mut bytes);
             let bytes = bytes.freeze();
             size += bytes.len();
             rows.insert(&tables.upkeep, bytes.slice(place.key), bytes.slice(place.value));
@@ -413,7 +414,7 @@ mod tests {
             failure: failure.clone(),
             committing,
             commit_max: Duration::ZERO,
-            wiping: Arc::new(Wiping::new(None)),
+            wiping: Arc::new(Wiping::new(None, None)),
             to_committer,
             gathered: Gathered::default(),
         };

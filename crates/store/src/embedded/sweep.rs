@@ -14,6 +14,7 @@ use super::{
     retained::Retained,
     revisions,
     tables::{Tables, View, engine},
+    upkeep::Upkeep,
     wipe::Wiping,
 };
 use crate::{StoreError, clock::ClockWatch};
@@ -255,7 +256,18 @@ impl Sweep {
             swept.messages += plan.rows.len() as u64;
         }
         swept.chats += plans.len() as u64;
-        Tables::commit(batch).map_err(|error| engine(&error))
+        if plans.iter().all(|plan| plan.rows.is_empty()) {
+            return Tables::commit(batch).map_err(|error| engine(&error));
+        }
+        let now = self.watch.read().wall;
+        if self.wiping.removes(now) {
+            let mut bytes = BytesMut::new();
+            let place = Upkeep::Expired.encode(now, &mut bytes);
+            batch.insert(&self.tables.upkeep, &bytes[place.key], &bytes[place.value]);
+        }
+        let done = Tables::commit(batch).map_err(|error| engine(&error));
+        self.wiping.removed();
+        done
     }
 }
 

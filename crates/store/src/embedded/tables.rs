@@ -6,12 +6,16 @@ use chinwag_model::{Chat, Ts};
 use fjall::{
     Database, Iter, Keyspace, KeyspaceCreateOptions, OwnedWriteBatch, PersistMode, Readable, Snapshot,
     UserValue,
+    compaction::Leveled,
     config::{CompressionPolicy, FilterPolicy},
 };
 use std::{ops::RangeBounds, path::Path, sync::Arc};
 
 /// Bytes of journals on disk at which the tables that hold on to the oldest are written out.
 const JOURNALS_MAX_BYTES: u64 = 256 << 20;
+/// Bytes of a file at which a compaction begins the next one, at the least and at the most.
+const FILE_MIN_BYTES: u64 = 4 << 20;
+const FILE_MAX_BYTES: u64 = 64 << 20;
 
 /// The open engine. Clones share it.
 #[derive(Clone)]
@@ -283,8 +287,12 @@ impl Tables {
     }
 }
 
+/// How a table is made. The engine writes this down with it, and asks no more of a table that is there.
 fn table(memtable_max_bytes: u64) -> KeyspaceCreateOptions {
+    // A compaction holds all that it has read for the file which it writes: the last keys of its blocks are parts of what was read.
+    let file_bytes = (2 * memtable_max_bytes).clamp(FILE_MIN_BYTES, FILE_MAX_BYTES);
     KeyspaceCreateOptions::default()
+        .compaction_strategy(Arc::new(Leveled::default().with_table_target_size(file_bytes)))
         .max_memtable_size(memtable_max_bytes)
         .data_block_compression_policy(CompressionPolicy::disabled())
 }

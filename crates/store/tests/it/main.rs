@@ -3,6 +3,7 @@
 mod archive;
 mod backends;
 mod backup;
+mod clock;
 mod embedded;
 mod erase;
 mod feed;

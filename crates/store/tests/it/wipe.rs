@@ -1,9 +1,9 @@
 //! A text that was taken back is to be found in no file of the data directory, once its time is over.
 
 use crate::backends::Embedded;
-use chinwag_model::{Direction, ManualClock, Revise, Reviser, Ts};
+use chinwag_model::{Direction, ManualClock, Revise, Reviser, Ts, limits::WIPE_EXPIRED_AFTER};
 use chinwag_store::{
-    Store,
+    Retention, Store,
     contract::{START, UNSEND, draft, edit, query, revise},
     embedded::{EmbeddedStore, Options, backup::Since, check},
 };
@@ -80,6 +80,46 @@ async fn what_was_unsent_or_edited_away_leaves_the_disk_in_time() {
     wiped(&store, last).await;
     assert_gone(backend.path(), &["taken back later, quetzal"]);
     assert_eq!(texts(&*store, "a:b").await, ["", "as it should be", "it stays, quetzal", ""]);
+    store.close().await.expect("closed");
+    drop(store);
+    assert_eq!(check(backend.path(), &mut |_| {}).expect("checked").problems, Vec::<String>::new());
+}
+
+/// Where too little has expired for the files to be written anew for their room.
+#[tokio::test(flavor = "multi_thread")]
+async fn what_has_expired_leaves_the_disk_in_time_although_it_is_little() {
+    let backend = Embedded::new();
+    let clock = Arc::new(ManualClock::at(START));
+    let kept = Retention { max_age: Some(90 * DAY), max_messages: None };
+    let mut store = backend.store_keeping(clock.clone(), kept);
+    // What stays in the first round goes in the second, in which ten times as much stays.
+    for (round, times) in [(0, 1), (1, 10)] {
+        let gone = format!("gone {round}, quetzal");
+        store.append(draft("a:b", "a", &gone)).await.expect("stored");
+        clock.advance(45 * DAY);
+        for _ in 0..times {
+            let sends = (0..40).map(|_| store.append(draft("a:b", "a", "it stays, quetzal")));
+            for sent in futures_util::future::join_all(sends).await {
+                sent.expect("stored");
+            }
+        }
+        let last = store.append(draft("a:b", "a", "it stays, quetzal")).await.expect("stored").message.ts;
+        clock.advance(46 * DAY);
+        let swept = store.sweep().await.expect("swept");
+        assert_eq!((swept.messages > 0, swept.rewritten), (true, false), "{swept:?}");
+        assert!(!grep(backend.path(), &gone).is_empty(), "its row went, and its bytes are in a file");
+        // That it waits is known over a start.
+        store.close().await.expect("closed");
+        drop(store);
+        store = backend.store_keeping(clock.clone(), kept);
+        assert_eq!(WIPE_EXPIRED_AFTER, 30 * DAY);
+        clock.advance(14 * DAY);
+        assert!(!grep(backend.path(), &gone).is_empty(), "half of the time is not over");
+        clock.advance(DAY);
+        wiped(&store, last).await;
+        assert_gone(backend.path(), &[&gone]);
+        assert!(!grep(backend.path(), "it stays, quetzal").is_empty(), "what stands is there");
+    }
     store.close().await.expect("closed");
     drop(store);
     assert_eq!(check(backend.path(), &mut |_| {}).expect("checked").problems, Vec::<String>::new());

@@ -56,7 +56,7 @@ An error means that nothing was stored, but for `outcome_unknown`. Beside what i
 `method_not_allowed`.";
 
 fn describe(operation: &Operation) -> Value {
-    let mut responses = problems::responses(&operation.refusals());
+    let mut responses = problems::responses(&operation.refusals(), operation.body.is_some());
     responses.extend(operation.reply.responses());
     for (_, response) in &mut responses {
         headers::tell(response, operation.is_guarded());
@@ -85,7 +85,11 @@ fn describe(operation: &Operation) -> Value {
     described
 }
 
-/// Where in the document a code is explained by an example.
-fn example(code: ProblemCode) -> Value {
-    json!({"$ref": format!("#/components/examples/{}", code.as_str())})
+/// Where in the document a code is explained by an example, of a request that has a body or can have none.
+fn example(code: ProblemCode, has_body: bool) -> Value {
+    let name = match code {
+        ProblemCode::Malformed if !has_body => problems::MALFORMED_QUERY,
+        code => code.as_str(),
+    };
+    json!({"$ref": format!("#/components/examples/{name}")})
 }

@@ -4,15 +4,20 @@ use super::{example, headers, schemas};
 use crate::{Problem, ProblemCode as Code};
 use serde_json::{Map, Value, json};
 
+/// The example of a query string that can't be decoded, beside that of a body, which has the same code.
+pub(super) const MALFORMED_QUERY: &str = "malformed_query";
+
 /// An example of every code.
 pub(super) fn examples() -> Map<String, Value> {
+    let shown = |name: &str, code: Code, (detail, field): (&'static str, Option<&'static str>)| {
+        let problem = Problem { field: field.map(Into::into), ..Problem::new(code, detail) };
+        (name.to_owned(), json!({"summary": code.title(), "value": problem}))
+    };
+    let query = ("the query string does not decode to UTF-8", Some("query"));
     Code::ALL
         .iter()
-        .map(|code| {
-            let (detail, field) = occurrence(*code);
-            let problem = Problem { field: field.map(Into::into), ..Problem::new(*code, detail) };
-            (code.as_str().to_owned(), json!({"summary": code.title(), "value": problem}))
-        })
+        .map(|code| shown(code.as_str(), *code, occurrence(*code)))
+        .chain([shown(MALFORMED_QUERY, Code::Malformed, query)])
         .collect()
 }
 
@@ -20,7 +25,7 @@ pub(super) fn examples() -> Map<String, Value> {
 pub(super) fn everywhere() -> Map<String, Value> {
     [Code::NoSuchPath, Code::MethodNotAllowed]
         .map(|code| {
-            let mut response = response(&[code]);
+            let mut response = response(&[code], false);
             headers::tell(&mut response, false);
             (code.as_str().to_owned(), response)
         })
@@ -28,8 +33,8 @@ pub(super) fn everywhere() -> Map<String, Value> {
         .collect()
 }
 
-/// The responses to a request that may be refused with these codes.
-pub(super) fn responses(codes: &[Code]) -> Map<String, Value> {
+/// The responses to a request that may be refused with these codes, and has a body or can have none.
+pub(super) fn responses(codes: &[Code], has_body: bool) -> Map<String, Value> {
     let mut by_status = Map::new();
     for code in Code::ALL.iter().filter(|code| codes.contains(code)) {
         let status = code.status();
@@ -38,13 +43,13 @@ pub(super) fn responses(codes: &[Code]) -> Map<String, Value> {
             .copied()
             .filter(|code| code.status() == status && codes.contains(code))
             .collect();
-        by_status.insert(status.to_string(), response(&same));
+        by_status.insert(status.to_string(), response(&same, has_body));
     }
     by_status
 }
 
 /// One response, of codes that share a status.
-fn response(codes: &[Code]) -> Value {
+fn response(codes: &[Code], has_body: bool) -> Value {
     let names: Vec<_> = codes.iter().map(|code| code.as_str()).collect();
     let mut schema = schemas::reference("Problem");
     schema["properties"] = json!({"code": {"enum": names}});
@@ -53,7 +58,7 @@ fn response(codes: &[Code]) -> Value {
         "content": {
             "application/problem+json": {
                 "schema": schema,
-                "examples": codes.iter().map(|code| (code.as_str().to_owned(), example(*code))).collect::<Map<_, _>>(),
+                "examples": codes.iter().map(|code| (code.as_str().to_owned(), example(*code, has_body))).collect::<Map<_, _>>(),
             },
         },
     });

@@ -254,7 +254,10 @@ fn replies() -> Value {
             ("revise_window_s", natural("How long after its send a message may be edited or unsent, in seconds.")),
         ]),
         "Pong": object(&[("message", json!({"const": "pong"}))]),
-        "Status": object(&[("status", json!({"type": "string", "examples": ["ready"]}))]),
+        "Status": object(&[
+            ("status", json!({"type": "string", "examples": ["ready"]})),
+            ("detail?", json!({"type": "string", "description": "What does not keep it from serving, and wants a look."})),
+        ]),
         "Problem": object(&[
             ("type", json!({"type": "string", "pattern": "^urn:chinwag:problem:"})),
             ("title", json!({"type": "string", "description": "The same for every problem of this code."})),

@@ -50,6 +50,30 @@ fn every_code_is_told_by_some_response_with_an_example_of_it() {
     }
 }
 
+/// Where a request can have no body, what can't be read is its query string.
+#[test]
+fn what_can_not_be_read_is_named_as_what_the_request_has() {
+    let document = openapi("0");
+    let (mut bodies, mut queries) = (0, 0);
+    for (path, methods) in document["paths"].as_object().expect("paths") {
+        for (method, operation) in methods.as_object().expect("methods") {
+            let examples = &operation["responses"]["400"]["content"]["application/problem+json"]["examples"];
+            let Some(example) = examples["malformed_json"]["$ref"].as_str() else { continue };
+            let problem = &document.pointer(&example[1..]).expect("an example")["value"];
+            let has_body = operation.get("requestBody").is_some();
+            let field = if has_body { "body" } else { "query" };
+            assert_eq!(
+                (&problem["field"], &problem["code"]),
+                (&field.into(), &"malformed_json".into()),
+                "{method} {path}"
+            );
+            assert!(problem["detail"].as_str().is_some_and(|detail| detail.contains(field)), "{problem}");
+            *if has_body { &mut bodies } else { &mut queries } += 1;
+        }
+    }
+    assert!(bodies > 5 && queries > 3, "{bodies} {queries}");
+}
+
 #[test]
 fn nothing_is_broken_that_the_last_release_promised() {
     let released = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../docs/openapi/released.json");

@@ -13,6 +13,7 @@ use crate::embedded::{
     layout::Layout,
     migrate, reader, rebuild, record, sweep,
     tables::Tables,
+    upkeep::Upkeep,
     wipe,
 };
 use bytes::BytesMut;
@@ -347,7 +348,7 @@ impl Importer {
             };
         if self.replaced {
             // For an import that does not come to its end.
-            let place = wipe::encode(Ts(1), &mut bytes);
+            let place = Upkeep::TakenBack.encode(Ts(1), &mut bytes);
             put(&mut rows, &self.tables.upkeep, place, &bytes);
         }
         for message in &messages {
