@@ -210,7 +210,7 @@ mod tests {
         let leases = Arc::<Leases>::default();
         leases.revoke(&KeyId::parse("k1").expect("an id"));
         for (id, is_live) in [("k1", false), ("k2", true)] {
-            let outbox = Arc::new(Outbox::new(Vec::new(), Arc::new(Room::new(1_000, 0))));
+            let outbox = Arc::new(Outbox::new(Vec::new(), false, Arc::new(Room::new(1_000, 0))));
             let lease = leases.give(key(id), &outbox).expect("a key's");
             assert_eq!(lease.is_live(Ts(0)), is_live, "{id}");
             let closed = poll_fn(|cx| Poll::Ready(outbox.poll_closed(cx))).await;

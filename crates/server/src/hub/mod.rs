@@ -23,7 +23,7 @@ pub use outgoing::Outgoing;
 pub use session::Session;
 
 use chinwag_bus::{Bus, Listener};
-use chinwag_model::{Chat, Clock, Epoch, Event, KeyId, Presence, RevisionKind, Ts, UserId};
+use chinwag_model::{Caller, Chat, Clock, Epoch, Event, KeyId, Presence, RevisionKind, Scope, Ts, UserId};
 use lease::Leases;
 use outbox::Outbox;
 use parking_lot::Mutex;
@@ -107,7 +107,12 @@ struct Entry {
 
 impl Entry {
     fn is_online(&self) -> bool {
-        !self.sessions.is_empty() || self.leaving.is_some()
+        self.is_there() || self.leaving.is_some()
+    }
+
+    /// Whether one of the sessions is the user's own, or somebody's who acts for the user.
+    fn is_there(&self) -> bool {
+        self.sessions.iter().any(|session| !session.observes())
     }
 
     fn is_idle(&self) -> bool {
@@ -163,17 +168,25 @@ impl Hub {
         if !self.room.watch(watch.len()) {
             return Err(NotOpened::TooManyWatched);
         }
-        let outbox = Arc::new(Outbox::new(watch, self.room.clone()));
+        let observes = matches!(identity.caller, Caller::Key { scope: Scope::Read, .. });
+        let outbox = Arc::new(Outbox::new(watch, observes, self.room.clone()));
         {
             let mut shard = self.shard(user.as_str()).lock();
             let entry = shard.entry(user.clone()).or_default();
-            if !entry.is_online() {
-                self.news.look_at(user.clone());
+            if !observes {
+                if !entry.is_online() {
+                    self.news.look_at(user.clone());
+                }
+                entry.leaving = None;
             }
-            entry.leaving = None;
             entry.sessions.push(outbox.clone());
-            if entry.sessions.len() > self.options.sessions_per_user_max {
-                entry.sessions.remove(0).close(Close::Replaced);
+            // Neither those who observe nor the user's own push out the others.
+            let alike = |session: &Arc<Outbox>| session.observes() == observes;
+            if entry.sessions.iter().filter(|session| alike(session)).count()
+                > self.options.sessions_per_user_max
+                && let Some(oldest) = entry.sessions.iter().position(alike)
+            {
+                entry.sessions.remove(oldest).close(Close::Replaced);
             }
         }
         for watched in outbox.watch() {
@@ -256,9 +269,9 @@ impl Hub {
             let mut shard = self.shard(user.as_str()).lock();
             if let Some(entry) = shard.get_mut(user) {
                 // One that was replaced is not there any more: the farewell was another's.
-                let there = entry.sessions.len();
+                let was_there = entry.is_there();
                 entry.sessions.retain(|session| !of(session));
-                if there > 0 && entry.sessions.is_empty() {
+                if was_there && !entry.is_there() {
                     self.last_seen.put(user, self.clock.read().wall);
                     entry.leaving = Some(self.news.left(user.clone(), self.options.presence_grace));
                 }

@@ -31,6 +31,8 @@ pub(super) struct Outbox {
     state: Mutex<State>,
     /// The users whom the session watches.
     watch: Box<[UserId]>,
+    /// Whether somebody only looks on: the user is not there for it.
+    observes: bool,
     /// What it counts for; `None` in tests of it alone.
     room: Option<Arc<Room>>,
 }
@@ -105,9 +107,14 @@ impl Drop for Outbox {
 }
 
 impl Outbox {
-    /// An outbox of a session that watches these users, whose places in the room are taken.
-    pub(super) fn new(watch: Vec<UserId>, room: Arc<Room>) -> Self {
-        Self { state: Mutex::default(), watch: watch.into(), room: Some(room) }
+    /// An outbox of a session that watches these users, whose places in the room are taken. `observes`: somebody only looks on.
+    pub(super) fn new(watch: Vec<UserId>, observes: bool, room: Arc<Room>) -> Self {
+        Self { state: Mutex::default(), watch: watch.into(), observes, room: Some(room) }
+    }
+
+    /// Whether somebody only looks on: the user is not there for it.
+    pub(super) fn observes(&self) -> bool {
+        self.observes
     }
 
     /// The users whom the session watches.

@@ -19,7 +19,8 @@ use std::{
     time::Duration,
 };
 
-async fn open(guarded: &Guarded, token: &str) -> Socket {
+/// A WebSocket of apple's feed.
+pub(super) async fn open(guarded: &Guarded, token: &str) -> Socket {
     let mut connection = guarded.server.connect().await;
     let header = bearer(token);
     let headers: Vec<_> = HANDSHAKE.into_iter().chain([header.as_str()]).collect();

@@ -4,6 +4,7 @@ mod audit;
 mod erase;
 mod expiry;
 mod keys;
+mod observers;
 mod rates;
 mod table;
 mod tickets;
