@@ -96,6 +96,7 @@ macro_rules! contract_tests {
             an_erased_key_is_new
             an_erasure_is_there_again
             a_chat_goes_with_the_second_of_its_users
+            a_key_goes_with_its_chat
             a_chat_stays_with_a_user_who_came_back
             a_chat_that_went_stays_gone
             an_erasure_agrees_with_expiry

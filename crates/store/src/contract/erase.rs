@@ -1,7 +1,7 @@
 //! Erasing a user from a chat: message by message, and then the markers.
 
 use super::{START, UNSEND, draft, fresh, inbox, keyed, mark, query, react, revise, user};
-use crate::{Retention, Store, StoreError};
+use crate::{Appended, Retention, Store, StoreError};
 use chinwag_model::{
     Change, Chat, Data, Direction, Draft, Event, ManualClock, MarkerKind, Markers, Message, Revise, Reviser,
     RevisionKind, Seq, Side,
@@ -203,6 +203,29 @@ pub async fn a_chat_goes_with_the_second_of_its_users(backend: &dyn Backend) {
     }
     is_gone(&*store, "a:b", ["a", "b"], 8).await;
     assert_eq!(store.append(draft("a:b", "a", "x")).await.expect("stored").message.seq, Seq(9));
+}
+
+/// Also that of a message which had expired before, and is in no erasure.
+pub async fn a_key_goes_with_its_chat(backend: &dyn Backend) {
+    let clock = Arc::new(ManualClock::at(START));
+    let retention = Retention { max_age: None, max_messages: Some(1) };
+    let mut store = backend.open_keeping(clock.clone(), retention);
+    let first = || keyed("a:b", "a", "x", "k1");
+    store.append(first()).await.expect("stored");
+    store.append(draft("a:b", "b", "x")).await.expect("stored");
+    assert!(store.append(first()).await.expect("known").replayed, "it has expired, and its key holds");
+    erased(&*store, "a:b", "b").await;
+    assert!(store.append(first()).await.expect("known").replayed);
+    erased(&*store, "a:b", "a").await;
+    is_gone(&*store, "a:b", ["a", "b"], 2).await;
+    if backend.is_durable() {
+        store.close().await.expect("closed");
+        drop(store);
+        store = backend.open_keeping(clock, retention);
+    }
+    let new = store.append(first()).await.expect("stored");
+    assert_eq!((new.replayed, new.message.seq), (false, Seq(3)));
+    assert_eq!(store.append(first()).await.expect("known"), Appended { replayed: true, ..new });
 }
 
 /// Whoever did anything since is no erased user, until erased again.

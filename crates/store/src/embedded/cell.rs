@@ -134,11 +134,12 @@ impl ChatCell {
         self.state.lock().keys.get_or_insert(keys);
     }
 
-    /// What a key comes to, for a send that would happen at `now`. Expired keys are new; nothing expires while `held`.
+    /// What a key comes to, for a send that would happen at `now`. Expired keys are new; nothing expires while `held`. So are
+    /// those of what had expired before the chat was removed, whose rows may still be there.
     pub(super) fn known(&self, hash: KeyHash, now: Ts, held: bool) -> Known {
         let state = self.state.lock();
         match state.keys.as_ref().and_then(|keys| keys.get(&hash)) {
-            Some(key) if held || !expired(key.ts, now) => {
+            Some(key) if key.seq > state.assigned.standing.removed && (held || !expired(key.ts, now)) => {
                 state.at(key.seq).map_or(Known::OnDisk(key.seq), |message| Known::Here(message.clone()))
             }
             _ => Known::No,

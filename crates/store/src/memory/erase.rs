@@ -34,6 +34,7 @@ impl MemoryStore {
         if is_over {
             history.removed = history.last();
             history.first = Seq(history.removed.0 + 1);
+            state.keys.retain(|(of, ..), _| of != chat);
         }
         let ts = state.take_ts(&self.watch);
         state.chats.get_mut(chat).expect("it is there").erased[side.index()] = ts;
