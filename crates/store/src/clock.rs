@@ -27,7 +27,7 @@ struct Seen {
     last: Reading,
     /// When the clock was trusted last: what it said, and the steady clock.
     trusted: Reading,
-    /// Where the clock was last trusted before the start; 0 where that is not known.
+    /// Where the clock was last trusted before the start, as long as it is behind that; else 0.
     known: Ts,
     /// When, by the steady clock, a doubt that began with the start is over by itself.
     until: Option<Duration>,
@@ -58,6 +58,7 @@ impl ClockWatch {
         }
         let until = held.then(|| last.steady + longest);
         let trusted = if held { Reading { wall: known, ..last } } else { last };
+        let known = if last.wall < known { known } else { Ts(0) };
         let seen = Mutex::new(Seen { last, trusted, known, until });
         Self { clock, seen, held: AtomicBool::new(held), confirmed: AtomicBool::new(false) }
     }
@@ -90,6 +91,10 @@ impl ClockWatch {
             }
         }
         seen.last = now;
+        if now.wall >= seen.known {
+            // It is not behind any more: from now on a step back is one.
+            seen.known = Ts(0);
+        }
         if !self.is_held() {
             seen.trusted = now;
         }
@@ -155,6 +160,19 @@ mod tests {
         assert!(!held(&|| clock.advance(Duration::from_mins(1))));
         assert!(held(&|| clock.step_to(Ts(start + 190 * hour_us))), "the next jump");
     }
+
+    #[test]
+    fn a_jump_is_one_also_after_the_clock_stepped_back_below_the_start() {
+        let known = Ts(1_700_000_000_000_000);
+        let clock = Arc::new(ManualClock::at(known));
+        let watch = ClockWatch::since(clock.clone(), Some(known), Duration::ZERO);
+        for (wall, held) in [(known.0 - 1_000_000, false), (known.0 + 3_600_000_000, true)] {
+            clock.step_to(Ts(wall));
+            watch.read();
+            assert_eq!(watch.is_held(), held);
+        }
+    }
+
     #[test]
     fn a_start_is_trusted_within_two_weeks_of_the_last_and_else_in_doubt_until_all_of_before_is_over() {
         let (known, day) = (Ts(1_700_000_000_000_000), Duration::from_hours(24));

@@ -48,13 +48,12 @@ impl Reach {
     /// Where it comes to at `now`; `None` where it stands there.
     pub(crate) fn at(self, retention: &Retention, now: Ts) -> Option<Self> {
         let step_us = us(RETAIN_STEP);
-        let reached = Ts(now.0 - now.0 % step_us);
-        if reached <= self.reached {
-            return None;
-        }
+        let reached = self.reached.max(Ts(now.0 - now.0 % step_us));
         let age = retention.max_age.map(|age| us(age.max(KEY_WINDOW)));
         let cut = age.map_or(Ts(0), |age| Ts(reached.0.saturating_sub(age)));
-        Some(Self { reached, cut: cut.max(self.cut) })
+        // Within a step there may be another setting, which holds at once.
+        let next = Self { reached, cut: cut.max(self.cut) };
+        (next != self).then_some(next)
     }
 
     /// Messages from before this hold no key that is still known.
@@ -105,6 +104,12 @@ mod tests {
         assert_eq!(first.at(&kept, Ts(day_us)), None, "the clock went back");
         let second = first.at(&kept, Ts(now.0 + minute)).expect("the next step");
         assert_eq!(second.cut, Ts(8 * day_us + minute));
+        let shorter = Retention { max_age: Some(day), max_messages: None };
+        assert_eq!(
+            first.at(&shorter, now).expect("it moves").cut,
+            Ts(9 * day_us),
+            "another setting holds at once"
+        );
         let looser = Retention { max_age: Some(9 * day), max_messages: None };
         assert_eq!(second.at(&looser, Ts(11 * day_us)).expect("a day").cut, second.cut);
         let off = second.at(&Retention::default(), Ts(11 * day_us)).expect("a day");
