@@ -41,14 +41,22 @@ test('100,000 messages', { timeout: 300_000 }, async (t) => {
             let mostRows = 0;
             let moved = 0;
             let last = performance.now();
+            const stuck = (what) => new Error(`${what}: ${JSON.stringify({ seen: seen.size, rows: document.querySelectorAll('.row').length, top: scroller.scrollTop, height: scroller.scrollHeight, busy: scroller.ariaBusy, hidden: document.hidden, page: document.body.innerText.slice(0, 500) })}`);
+            const frame = () => new Promise((done, fail) => {
+                const late = setTimeout(() => fail(stuck('no frame in 60 s')), 60_000);
+                requestAnimationFrame(() => done(clearTimeout(late)));
+            });
+            let news = { size: 0, at: last };
             while (seen.size < 4_000) {
+                if (seen.size > news.size) news = { size: seen.size, at: last };
+                if (last - news.at > 60_000) throw stuck('no new message in 60 s');
                 const rows = [...document.querySelectorAll('.row')];
                 mostRows = Math.max(mostRows, rows.length);
                 for (const row of rows) seen.add(Number(row.dataset.seq));
                 const anchor = rows.find((row) => row.getBoundingClientRect().top > 100);
                 const bottom = anchor?.getBoundingClientRect().bottom;
                 scroller.scrollTop -= 240;
-                await new Promise(requestAnimationFrame);
+                await frame();
                 const now = performance.now();
                 frames.push(now - last);
                 last = now;
