@@ -38,7 +38,7 @@ impl DataArgs {
     /// The same, to write there where no server does.
     pub(super) fn directory_to_write(&self) -> Result<PathBuf, CliError> {
         let data = self.directory()?;
-        refuse_what_is_anothers(&data)?;
+        refuse_foreign_data(&data)?;
         Ok(data)
     }
 
@@ -59,7 +59,7 @@ fn require_store(data: &Path) -> Result<(), CliError> {
 }
 
 /// Keeps root from making files in a store that its server, which is not root, could not open.
-pub(super) fn refuse_what_is_anothers(data: &Path) -> Result<(), CliError> {
+pub(super) fn refuse_foreign_data(data: &Path) -> Result<(), CliError> {
     let there = fs::metadata(data.join("FORMAT")).or_else(|_| fs::metadata(data));
     let owner = there.map_or(0, |there| there.uid());
     if owner == 0 || !rustix::process::geteuid().is_root() {

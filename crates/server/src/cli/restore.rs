@@ -3,7 +3,7 @@
 use super::{
     CliError,
     output::{Output, escaped},
-    place::{bar_of_bytes, refuse_what_is_anothers},
+    place::{bar_of_bytes, refuse_foreign_data},
     serve::why_not_opened,
     time::utc,
 };
@@ -32,7 +32,7 @@ pub(super) struct RestoreArgs {
 }
 
 pub(super) fn run(args: &RestoreArgs) -> Result<(), CliError> {
-    refuse_what_is_anothers(&args.data)?;
+    refuse_foreign_data(&args.data)?;
     let bar = bar_of_bytes(0);
     let restored = restore(&args.backups, &args.data, &mut |done, total| {
         bar.set_length(total);

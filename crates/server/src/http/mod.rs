@@ -20,6 +20,7 @@ pub(crate) mod limits;
 mod mark;
 mod openapi;
 mod page;
+mod panic;
 mod peer;
 mod presence;
 mod pull;
@@ -30,6 +31,7 @@ mod send;
 pub use crate::ws::Session;
 pub use content::Content;
 pub use lifeline::Lifeline;
+pub(crate) use panic::why_panicked;
 pub(crate) use reply::Refusal;
 
 use crate::{
@@ -57,9 +59,9 @@ use hyper::{
     header::{CONNECTION, HeaderValue},
     http::request::Parts,
 };
+use panic::{after_panic, changes};
 use reply::ok;
 use std::{
-    any::Any,
     panic::AssertUnwindSafe,
     sync::{
         Arc, OnceLock,
@@ -468,33 +470,4 @@ fn verb_of(head: &Parts) -> Verb {
 
 fn no_such_path() -> Refusal {
     Refusal::new(ProblemCode::NoSuchPath, "there is nothing at this path")
-}
-
-/// A send or a mark that panicked may have reached the store.
-fn after_panic(head: &Parts, panic: &(dyn Any + Send)) -> Refusal {
-    let path = head.uri.path();
-    tracing::error!(method = %head.method, path, why = why_panicked(panic), "a handler panicked");
-    Refusal::after_panic(changes(path))
-}
-
-/// Whether a request at a path may change what is stored, so that its outcome matters.
-fn changes(path: &str) -> bool {
-    matches!(
-        path,
-        "/api/send"
-            | "/api/read"
-            | "/api/delivered"
-            | "/api/edit"
-            | "/api/unsend"
-            | "/api/react"
-            | "/api/block"
-            | "/api/unblock"
-            | "/api/erase"
-    )
-}
-
-/// What a panic said.
-pub(crate) fn why_panicked(panic: &(dyn Any + Send)) -> &str {
-    let text = panic.downcast_ref::<&str>().copied();
-    text.or_else(|| panic.downcast_ref::<String>().map(String::as_str)).unwrap_or("no message")
 }

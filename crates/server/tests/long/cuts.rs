@@ -57,7 +57,10 @@ fn what_was_acknowledged_survives_any_loss_of_unsynced_pages() {
     assert!(tables > 0, "no cut can have met the engine's work in the background");
     assert!(pages + torn + kept > 0, "a cut before a sync finds something that is not yet synced");
     // Each of them is sure to come up in as many as the full test has.
-    assert!(cuts() < 100 || (pages > 0 && torn > 0 && kept > 0), "cuts lose some of it, tear some and keep some");
+    assert!(
+        cuts() < 100 || (pages > 0 && torn > 0 && kept > 0),
+        "cuts lose some of it, tear some and keep some"
+    );
 }
 
 fn cut_again_and_again(
